@@ -1,0 +1,44 @@
+# Two commands matter: `make run` (build everything, then serve) and `make test` (the whole gate).
+.DEFAULT_GOAL := help
+.PHONY: help setup run test format lock clean
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+SCALE  ?= small
+SERVE  ?= 1
+
+export DAGSTER_HOME ?= $(CURDIR)/data/dagster
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: call make PYTHON=/path/to/python3")'
+	@echo "Setting up $(VENV) (once; a minute or two) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP)  ## virtual environment with the locked packages
+
+run: $(STAMP)  ## build everything on synthetic data, publish a release, serve the UI (SERVE=0: don't serve)
+	@$(BIN)/lmi run --all --scale $(SCALE)
+	@if [ "$(SERVE)" != "0" ]; then $(BIN)/lmi serve; fi
+
+test: $(STAMP)  ## the whole gate: format, lint, layers, types, tests, definitions, whole graph
+	@$(BIN)/lmi check --gate
+
+format: $(STAMP)  ## put the code in the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(STAMP)  ## resolve the dependencies anew into requirements.lock
+	@$(BIN)/pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes --quiet --custom-compile-command "make lock" -o requirements.lock
+
+clean:  ## remove everything made at run time (not the virtual environment)
+	rm -rf data/landing data/vault data/lake data/releases data/dagster data/synthetic

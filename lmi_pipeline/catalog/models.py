@@ -1,0 +1,139 @@
+"""What a catalogue entry may say: the shapes of sources, columns, tables and weight vintages.
+
+Only the shapes live here; the facts are in the YAML and CSV files beside this module and are
+read by :mod:`lmi_pipeline.catalog`. An unknown key is an error everywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Layer = Literal["vault", "raw", "core", "est", "out"]
+ColumnType = Literal["string", "integer", "float", "boolean", "date", "timestamp"]
+Severity = Literal["block", "warn"]
+
+
+class Entry(BaseModel):
+    """Base of every catalogue entry: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(Entry):
+    """One column, defined once for every table that has it."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    type: ColumnType
+    description: str
+    unit: str | None = None
+    codelist: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    identifying: bool = False
+
+
+class Check(Entry):
+    """A rule beyond schema, key and codes; ``rule`` names a function of ``quality/rules.py``."""
+
+    name: str
+    rule: str
+    severity: Severity = "block"
+    description: str
+    parameters: dict[str, object] = Field(default_factory=dict)
+
+
+class Table(Entry):
+    """One table: asset name = table name = SQL file name."""
+
+    name: str = Field(pattern=r"^(vault|raw|core|est|out)_[a-z0-9]+__[a-z0-9_]+$")
+    title: str
+    description: str
+    subject: str
+    grain: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    nullable: tuple[str, ...] = ()
+    slice_by: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    owner: str = "team:labour-market"
+    partitioned: bool = False
+    microdata: bool = False
+    warnings: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def layer(self) -> Layer:
+        """Layer the table belongs to, read from its name."""
+        return self.name.split("_", 1)[0]  # type: ignore[return-value]
+
+
+class Layout(Entry):
+    """One published file form of a source."""
+
+    name: str
+    title: str
+    file_pattern: str
+    published_as: str
+    cadence: str
+    url: str | None = None
+    raw_table: str
+    core_tables: tuple[str, ...]
+    synthetic: bool = True
+    column_map: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Source(Entry):
+    """One publisher's source: who, under which licence, in which layouts."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    publisher: str
+    homepage: str
+    licence: str
+    licence_url: str | None = None
+    publish_microdata: bool = False
+    citation: str
+    freshness_days: int | None = None
+    layouts: tuple[Layout, ...]
+
+
+class RtiInput(Entry):
+    """Which RTI release a weight vintage takes, and how."""
+
+    release: str
+    if_absent: Literal["fail", "earliest_later", "latest"] = "fail"
+    month_lag: int = Field(ge=0, le=2)
+    seasonally_adjusted: bool = False
+
+
+class GrowthModel(Entry):
+    """Parameters of the growth estimator (ONS reweighting article, equation 11)."""
+
+    base_quarter: str
+    coefficient: float = Field(ge=0, le=1)
+    uk_adjusted: bool = True
+    uk_reference: Literal["own_area", "national"] = "own_area"
+    geography: Literal["national", "region_group"] = "region_group"
+    migration_release: str
+
+
+class WeightVintage(Entry):
+    """One LFS weight vintage: a row of ``weight_vintages.yml``."""
+
+    name: str = Field(pattern=r"^pwt\d\d(_[a-z]+)?$")
+    title: str
+    published_on: date | None
+    from_quarter: str | None
+    to_quarter: str | None = None
+    controls: tuple[str, ...]
+    rti: RtiInput | None = None
+    growth: GrowthModel | None = None
+    population_release: str | None = None
+    non_response_adjusted: bool = False
+    not_stated: str = "scaled"
+    origin: Literal["published", "reconstructed", "ours"]
+    note: str
