@@ -1,0 +1,166 @@
+"""The catalogue: every column, table, source, code list and weight vintage, as data.
+
+Facts are in the YAML and CSV files of this folder; this module reads them once and checks them
+against the shapes in :mod:`lmi_pipeline.catalog.models`. Nothing is computed here and nothing
+outside this folder is read.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lmi_pipeline.catalog.models import Column, Source, Table, WeightVintage
+from lmi_pipeline.errors import SchemaError
+
+ROOT = Path(__file__).parent
+UNITED_KINGDOM = "K02000001"
+
+T = TypeVar("T")
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def _load_yaml(path: Path) -> Any:
+    with path.open(encoding="utf-8") as stream:
+        return yaml.safe_load(stream)
+
+
+def _checked(shape: type[Shape], entry: Any, path: Path) -> Shape:
+    try:
+        return shape.model_validate(entry)
+    except ValidationError as error:
+        raise SchemaError(f"catalogue file {path.name}: {error}") from error
+
+
+def _unique(entries: list[tuple[str, T]], kind: str) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for name, entry in entries:
+        if name in found:
+            raise SchemaError(f"catalogue: {kind} '{name}' is defined twice; keep one definition")
+        found[name] = entry
+    return found
+
+
+@cache
+def columns() -> dict[str, Column]:
+    """Every column of the project by name."""
+    path = ROOT / "columns.yml"
+    return {n: _checked(Column, {"name": n, **entry}, path) for n, entry in _load_yaml(path).items()}
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """Every table of the project by name, keys and columns checked against :func:`columns`."""
+    entries = [
+        (str(entry["name"]), _checked(Table, entry, path))
+        for path in sorted((ROOT / "tables").glob("*.yml"))
+        for entry in _load_yaml(path)
+    ]
+    found = _unique(entries, "table")
+    for table_ in found.values():
+        _check_columns(table_)
+    return found
+
+
+def _check_columns(table_: Table) -> None:
+    unknown = [c for c in table_.columns if c not in columns()]
+    if unknown:
+        raise SchemaError(f"catalogue: table '{table_.name}' has columns not in columns.yml: {unknown}")
+    for role, names in (("key", table_.key), ("nullable", table_.nullable), ("slice_by", table_.slice_by)):
+        stray = [c for c in names if c not in table_.columns]
+        if stray:
+            raise SchemaError(f"catalogue: table '{table_.name}': {role} names columns it does not have: {stray}")
+
+
+@cache
+def sources() -> dict[str, Source]:
+    """Every source by name."""
+    entries = [
+        (path.stem, _checked(Source, _load_yaml(path), path)) for path in sorted((ROOT / "sources").glob("*.yml"))
+    ]
+    return _unique(entries, "source")
+
+
+@cache
+def weight_vintages() -> dict[str, WeightVintage]:
+    """LFS weight vintages in the order of their definition."""
+    path = ROOT / "weight_vintages.yml"
+    return _unique(
+        [(str(entry["name"]), _checked(WeightVintage, entry, path)) for entry in _load_yaml(path)], "weight vintage"
+    )
+
+
+@cache
+def thresholds() -> dict[str, Any]:
+    """Reliability and disclosure thresholds with their sources."""
+    loaded: dict[str, Any] = _load_yaml(ROOT / "thresholds.yml")
+    return loaded
+
+
+def table(name: str) -> Table:
+    """One table; SchemaError with the nearest names if it is not catalogued."""
+    return _entry(tables(), name, "table")
+
+
+def column(name: str) -> Column:
+    """One column; SchemaError with the nearest names if it is not catalogued."""
+    return _entry(columns(), name, "column")
+
+
+def source(name: str) -> Source:
+    """One source; SchemaError with the nearest names if it is not catalogued."""
+    return _entry(sources(), name, "source")
+
+
+def weight_vintage(name: str) -> WeightVintage:
+    """One weight vintage; SchemaError with the nearest names if it is not catalogued."""
+    return _entry(weight_vintages(), name, "weight vintage")
+
+
+def _entry(entries: dict[str, T], name: str, kind: str) -> T:
+    if name in entries:
+        return entries[name]
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, entries, n=3, cutoff=0.4) or sorted(entries)[:10]
+    raise SchemaError(f"no {kind} '{name}' in the catalogue; did you mean {', '.join(near)}?")
+
+
+_DERIVED = {"source": sources, "weight_vintage": weight_vintages}
+
+
+@cache
+def codelist(name: str) -> pd.DataFrame:
+    """Code list as text columns: ``code``, ``name``, then parents and mappings ('' where none)."""
+    if name in _DERIVED:
+        entries = _DERIVED[name]()
+        return pd.DataFrame({"code": list(entries), "name": [e.title for e in entries.values()]}, dtype="str")
+    path = ROOT / "codelists" / f"{name}.csv"
+    if not path.exists():
+        known = sorted(p.stem for p in path.parent.glob("*.csv"))
+        raise SchemaError(f"no code list '{name}' in the catalogue; there are {', '.join(known)}")
+    frame = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
+    if list(frame.columns[:2]) != ["code", "name"]:
+        raise SchemaError(f"code list {path.name} must start with the columns code,name")
+    repeated = int(frame["code"].duplicated().sum())
+    if repeated:
+        raise SchemaError(f"code list {path.name} repeats {repeated} codes; each may stand once")
+    return frame
+
+
+@cache
+def codes(name: str) -> tuple[str, ...]:
+    """Codes of a code list, in the order of the list."""
+    return tuple(codelist(name)["code"])
+
+
+def mapping(name: str, target: str, *, key: str = "code") -> dict[str, str]:
+    """Map one column of a code list to another, leaving out rows where either is empty."""
+    frame = codelist(name)
+    kept = frame[(frame[key] != "") & (frame[target] != "")]
+    return dict(zip(kept[key], kept[target], strict=True))

@@ -1,0 +1,113 @@
+"""Every environment variable the project reads, typed, read once at start and never at import."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lmi_pipeline.errors import LmiError
+
+MODES = ("synthetic", "landing", "live")
+SCALES = ("small", "uk")
+_KNOWN = {
+    "LMI_DATA": "folder of landing, vault, lake and releases (default: data/ of the project)",
+    "LMI_SOURCES": "synthetic | landing | live, then source:mode exceptions, e.g. synthetic,rti:landing",
+    "LMI_SCALE": "size of the synthetic UK: small or uk",
+    "LMI_SEED": "seed of the synthetic UK",
+    "LMI_DATABASE_URL": "SQLAlchemy URL of the release database (default: a SQLite file in each release)",
+    "LMI_AUTOMATION": "on turns the schedule and the landing sensor on",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one process.
+
+    Attributes
+    ----------
+    project_root : Path
+        Folder of the checkout (where ``dbt_like_sql/`` is).
+    data : Path
+        Folder of everything made at run time.
+    default_mode : str
+        Where files come from unless a source says otherwise.
+    source_modes : mapping of str to str
+        Exceptions by source.
+    scale, seed : str, int
+        Of the synthetic UK.
+    database_url : str or None
+        Release database; None is a SQLite file in each release.
+    automation : bool
+        Whether the schedule and the sensor start switched on.
+    """
+
+    project_root: Path
+    data: Path
+    default_mode: str = "synthetic"
+    source_modes: Mapping[str, str] = field(default_factory=dict)
+    scale: str = "small"
+    seed: int = 2010
+    database_url: str | None = None
+    automation: bool = False
+
+    @property
+    def landing(self) -> Path:
+        """Where a team drops files, one folder a source."""
+        return self.data / "landing"
+
+    @property
+    def vault(self) -> Path:
+        """Files as they came."""
+        return self.data / "vault"
+
+    @property
+    def lake(self) -> Path:
+        """Delta tables."""
+        return self.data / "lake"
+
+    @property
+    def releases(self) -> Path:
+        """Published releases."""
+        return self.data / "releases"
+
+    def mode(self, source: str) -> str:
+        """How files of a source come in: synthetic, landing or live."""
+        return self.source_modes.get(source, self.default_mode)
+
+
+def _parse_sources(text: str) -> tuple[str, dict[str, str]]:
+    default, exceptions = "synthetic", {}
+    for part in (p.strip() for p in text.split(",") if p.strip()):
+        name, _, mode = part.rpartition(":")
+        if mode not in MODES:
+            raise LmiError(f"LMI_SOURCES: '{part}' is not one of {', '.join(MODES)}, or source:mode")
+        if name:
+            exceptions[name] = mode
+        else:
+            default = mode
+    return default, exceptions
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment; an unknown ``LMI_`` variable is an error."""
+    env = os.environ if environment is None else environment
+    unknown = sorted(k for k in env if k.startswith("LMI_") and k not in _KNOWN)
+    if unknown:
+        raise LmiError(f"unknown setting {', '.join(unknown)}; known are {', '.join(_KNOWN)}")
+    root = Path(__file__).resolve().parents[1]
+    default, exceptions = _parse_sources(env.get("LMI_SOURCES", "synthetic"))
+    scale = env.get("LMI_SCALE", "small")
+    if scale not in SCALES:
+        raise LmiError(f"LMI_SCALE is '{scale}', not one of {', '.join(SCALES)}")
+    return Settings(
+        project_root=root,
+        data=Path(env.get("LMI_DATA", str(root / "data"))).resolve(),
+        default_mode=default,
+        source_modes=exceptions,
+        scale=scale,
+        seed=int(env.get("LMI_SEED", "2010")),
+        database_url=env.get("LMI_DATABASE_URL") or None,
+        automation=env.get("LMI_AUTOMATION", "off").lower() in ("on", "true", "1"),
+    )

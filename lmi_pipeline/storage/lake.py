@@ -1,0 +1,207 @@
+"""The lake: one Delta table per catalogued table, written whole slice by whole slice.
+
+A commit is the only moment anything becomes visible, so a killed run leaves the table as it was.
+Every earlier version stays readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from lmi_pipeline import catalog
+from lmi_pipeline.errors import LmiError, SchemaError
+from lmi_pipeline.storage.frames import arrow_schema, to_arrow
+
+ATTEMPTS = 5
+
+
+class Lake:
+    """Catalogued tables under one folder.
+
+    Parameters
+    ----------
+    root : Path
+        Folder with one Delta table per catalogued table.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def path(self, table: str) -> Path:
+        """Folder of a catalogued table; SchemaError for one that is not in the catalogue."""
+        return self.root / catalog.table(table).name
+
+    def exists(self, table: str) -> bool:
+        """Whether the table has ever been written."""
+        return DeltaTable.is_deltatable(str(self.path(table)))
+
+    def tables(self) -> list[str]:
+        """Catalogued tables that have been written."""
+        return [name for name in catalog.tables() if self.exists(name)]
+
+    def write(
+        self,
+        table: str,
+        frame: pd.DataFrame,
+        slice_: Mapping[str, str] | None = None,
+        *,
+        fingerprint: str | None = None,
+    ) -> int:
+        """Replace a whole table, or one slice of it, in one commit.
+
+        Parameters
+        ----------
+        table : str
+            Catalogued table.
+        frame : DataFrame
+            All rows of the table or of the slice.
+        slice_ : mapping of str to str, optional
+            Values of the table's slice columns; every row must have them.
+        fingerprint : str, optional
+            Hash of what the rows were made from, kept with the commit.
+
+        Returns
+        -------
+        int
+            Version of the table after the write.
+
+        Raises
+        ------
+        SchemaError
+            The frame does not agree with the catalogue or with the slice. Nothing is written.
+        """
+        entry = catalog.table(table)
+        rows = to_arrow(frame, entry)
+        self._check_slice(entry.name, rows, slice_, entry.slice_by)
+        facts = {"fingerprint": fingerprint or "", "slice": _slice_text(slice_)}
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                write_deltalake(
+                    str(self.path(table)),
+                    rows,
+                    mode="overwrite",
+                    predicate=_predicate(slice_) if slice_ and self.exists(table) else None,
+                    partition_by=list(entry.slice_by) or None,
+                    commit_properties=CommitProperties(custom_metadata=facts),
+                )
+                return self.version(table)
+            except CommitFailedError as error:
+                if attempt == ATTEMPTS:
+                    raise LmiError(
+                        f"table '{table}' {_slice_text(slice_)}: another process kept writing the same slice "
+                        f"({ATTEMPTS} attempts); run it again when that one has ended"
+                    ) from error
+        raise AssertionError("unreachable")
+
+    @staticmethod
+    def _check_slice(name: str, rows: pa.Table, slice_: Mapping[str, str] | None, allowed: tuple[str, ...]) -> None:
+        for column, value in (slice_ or {}).items():
+            if column not in allowed:
+                raise SchemaError(f"table '{name}' is not sliced by '{column}' but by {list(allowed)}")
+            strays = len(rows) - pc.sum(pc.equal(rows[column], value)).as_py()
+            if strays:
+                raise SchemaError(f"table '{name}': {strays} of {len(rows)} rows are outside the slice {column} = {value}")
+
+    def dataset(self, table: str, *, version: int | None = None, as_of: datetime | None = None) -> ds.Dataset:
+        """Arrow dataset of a table, for engines that read in place."""
+        return self._open(table, version, as_of).to_pyarrow_dataset(schema=arrow_schema(catalog.table(table)))
+
+    def read(
+        self,
+        table: str,
+        *,
+        columns: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        version: int | None = None,
+        as_of: datetime | None = None,
+    ) -> pd.DataFrame:
+        """Read a table, now or as it was.
+
+        Parameters
+        ----------
+        columns : iterable of str, optional
+            Only these columns.
+        where : mapping, optional
+            Only rows with these values; a list, tuple or set means any of them.
+        version, as_of : int, datetime, optional
+            An earlier version by number, or the one in force at a time (UTC).
+        """
+        entry = catalog.table(table)
+        wanted = list(columns) if columns is not None else list(entry.columns)
+        stray = [c for c in [*wanted, *(where or {})] if c not in entry.columns]
+        if stray:
+            raise SchemaError(f"table '{table}' has no columns {stray}; it has {list(entry.columns)}")
+        found = self.dataset(table, version=version, as_of=as_of)
+        frame: pd.DataFrame = found.to_table(columns=wanted, filter=_expression(where)).to_pandas()
+        return frame
+
+    def version(self, table: str) -> int:
+        """Current version number of a table."""
+        return int(self._open(table, None, None).version())
+
+    def versions(self, table: str) -> pd.DataFrame:
+        """History of a table: version, time (UTC), slice and fingerprint, newest first."""
+        history = self._open(table, None, None).history()
+        return pd.DataFrame(
+            {
+                "version": [int(h["version"]) for h in history],
+                "written_at": pd.to_datetime([h["timestamp"] for h in history], unit="ms", utc=True),
+                "slice": [h.get("slice", "") for h in history],
+                "fingerprint": [h.get("fingerprint", "") for h in history],
+            }
+        )
+
+    def fingerprints(self, table: str) -> dict[str, str]:
+        """Fingerprint of the newest write of each slice, by slice text."""
+        if not self.exists(table):
+            return {}
+        history = self.versions(table).sort_values("version")
+        return dict(zip(history["slice"], history["fingerprint"], strict=True))
+
+    def slices(self, table: str) -> list[str]:
+        """Values of the first slice column present in a table, sorted."""
+        entry = catalog.table(table)
+        if not entry.slice_by or not self.exists(table):
+            return []
+        parts = self._open(table, None, None).partitions()
+        return sorted({str(part[entry.slice_by[0]]) for part in parts})
+
+    def _open(self, table: str, version: int | None, as_of: datetime | None) -> DeltaTable:
+        if not self.exists(table):
+            raise SchemaError(f"table '{table}' has not been written yet; run `lmi run --select +{table}`")
+        found = DeltaTable(str(self.path(table)), version=version)
+        if as_of is not None:
+            found.load_as_version(as_of)
+        return found
+
+
+def slice_key(column: str, value: str) -> str:
+    """Text that names a slice in a table's history."""
+    return _slice_text({column: value})
+
+
+def _slice_text(slice_: Mapping[str, str] | None) -> str:
+    return ", ".join(f"{column} = {value}" for column, value in (slice_ or {}).items())
+
+
+def _predicate(slice_: Mapping[str, str]) -> str:
+    return " AND ".join("{} = '{}'".format(c, v.replace("'", "''")) for c, v in slice_.items())
+
+
+def _expression(where: Mapping[str, Any] | None) -> ds.Expression | None:
+    expression: ds.Expression | None = None
+    for column, value in (where or {}).items():
+        many = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+        term = ds.field(column).isin(many)
+        expression = term if expression is None else expression & term
+    return expression
