@@ -1,0 +1,1 @@
+"""Open labour market information for the United Kingdom, as one Dagster project."""

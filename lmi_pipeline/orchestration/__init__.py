@@ -1,0 +1,1 @@
+"""Partitions, IO manager, intake, checks, jobs, schedule and sensor: how Dagster runs the project."""

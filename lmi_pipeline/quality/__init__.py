@@ -1,0 +1,1 @@
+"""Checks of tables, generated from the catalogue; counts leave, values never."""

@@ -1,0 +1,1 @@
+"""Immutable releases: gate, manifest, difference, dictionary, exports."""

@@ -1,0 +1,1 @@
+"""Vault, lake and SQL runner: where files and tables are."""

@@ -65,7 +65,7 @@ def _column_array(series: pd.Series, column: Column, table: Table) -> pa.Array:
     if pa.types.is_dictionary(natural.type):
         natural = natural.dictionary_decode()
     if not _fits(natural.type, column):
-        raise SchemaError(f"{where}: type is {natural.type}, expected {column.type}; convert it in the tidy function")
+        raise SchemaError(f"{where}: type is {natural.type}, expected {column.type}; convert it when tidying")
     nulls = natural.null_count
     if nulls and column.name not in table.nullable:
         raise SchemaError(f"{where}: {nulls} of {len(natural)} rows are null, and the catalogue allows none")

@@ -110,7 +110,9 @@ class Lake:
                 raise SchemaError(f"table '{name}' is not sliced by '{column}' but by {list(allowed)}")
             strays = len(rows) - pc.sum(pc.equal(rows[column], value)).as_py()
             if strays:
-                raise SchemaError(f"table '{name}': {strays} of {len(rows)} rows are outside the slice {column} = {value}")
+                raise SchemaError(
+                    f"table '{name}': {strays} of {len(rows)} rows are outside the slice {column} = {value}"
+                )
 
     def dataset(self, table: str, *, version: int | None = None, as_of: datetime | None = None) -> ds.Dataset:
         """Arrow dataset of a table, for engines that read in place."""

@@ -132,7 +132,7 @@ class Vault:
             shutil.copyfile(path, temporary)
             if sha256_of(Path(temporary)) != sha256:
                 raise SourceError("the file changed while it was copied; deliver it again", file=path.name)
-            os.replace(temporary, target)
+            Path(temporary).replace(target)
         finally:
             Path(temporary).unlink(missing_ok=True)
 
@@ -143,7 +143,9 @@ class Vault:
         rows: pa.Table = to_arrow(row, catalog.table(LEDGER))
         (
             DeltaTable(str(self.lake.path(LEDGER)))
-            .merge(rows, "held.source = new.source AND held.sha256 = new.sha256", source_alias="new", target_alias="held")
+            .merge(
+                rows, "held.source = new.source AND held.sha256 = new.sha256", source_alias="new", target_alias="held"
+            )
             .when_not_matched_insert_all()
             .execute()
         )

@@ -1,0 +1,170 @@
+"""Choosing the inputs of a weight vintage: which release, which edition, which areas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lmi_pipeline import catalog
+from lmi_pipeline.catalog.models import GrowthModel, RtiInput, WeightVintage
+from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.birth_controls import base_growth_from_migration, combine_areas, distribute_not_stated
+from lmi_pipeline.methods.quarters import shift_quarter
+from lmi_pipeline.storage.frames import combine_synthetic
+from lmi_pipeline.storage.lake import Lake
+
+BASE_YEAR_ENDING = {"10": "12", "07": "09", "04": "06", "01": "03"}
+
+
+@dataclass(frozen=True)
+class ControlInputs:
+    """Inputs of one vintage's controls, at the vintage's geography.
+
+    Attributes
+    ----------
+    stocks, growth, natural_change, base_growth : DataFrame
+        As :func:`lmi_pipeline.methods.birth_controls.birth_group_controls` takes them.
+    quarters : tuple of str
+        Quarters to control, in order.
+    rti_release : str
+        Release actually used.
+    not_stated_share : float
+        Share of the base population whose country of birth is not stated, spread over the groups.
+    synthetic : str
+        true, false or mixed.
+    """
+
+    stocks: pd.DataFrame
+    growth: pd.DataFrame
+    natural_change: pd.DataFrame
+    base_growth: pd.DataFrame
+    quarters: tuple[str, ...]
+    rti_release: str
+    not_stated_share: float
+    synthetic: str
+
+
+def choose_release(wanted: str, available: Iterable[str], if_absent: str, what: str) -> str:
+    """The release a vintage asks for, or the one its rule puts in its place.
+
+    Raises
+    ------
+    MethodError
+        It is not there and the rule is to fail, or no release fits the rule.
+    """
+    there = sorted(available)
+    if wanted in there:
+        return wanted
+    later = [release for release in there if release > wanted]
+    if if_absent == "earliest_later" and later:
+        return later[0]
+    if if_absent == "latest" and there:
+        return there[-1]
+    raise MethodError(
+        f"{what} release {wanted} is not in the panel (there: {', '.join(there) or 'none'});"
+        " put its file in the landing folder"
+    )
+
+
+def newest_edition(stock: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each quarter's edition with the highest weight suffix."""
+    suffix = stock["edition"].str.extract(r"(\d\d)$", expand=False).fillna("00")
+    order = stock.assign(_order=suffix + stock["edition"])
+    return stock[order["_order"] == order.groupby("quarter")["_order"].transform("max")]
+
+
+def control_inputs(lake: Lake, vintage: WeightVintage) -> ControlInputs:
+    """Read what a vintage's controls need, at its geography."""
+    rti, model = vintage.rti, vintage.growth
+    if rti is None or model is None or vintage.from_quarter is None:
+        raise MethodError(f"weight vintage {vintage.name} does not control for country of birth")
+    release, growth = _growth(lake, rti, model)
+    stock = newest_edition(lake.read("est_population__quarterly_stock"))
+    stocks, share = _stocks(stock, model)
+    natural = _natural_change(lake, model)
+    migration, base = _base_growth(lake, model, stocks)
+    last = min(growth["quarter"].max(), natural["quarter"].max())
+    quarters = tuple(
+        sorted(
+            q
+            for q in growth["quarter"].unique()
+            if vintage.from_quarter <= q <= (vintage.to_quarter or last) and q <= last
+        )
+    )
+    return ControlInputs(
+        stocks=stocks,
+        growth=growth.drop(columns="synthetic"),
+        natural_change=natural.drop(columns="synthetic"),
+        base_growth=base,
+        quarters=quarters,
+        rti_release=release,
+        not_stated_share=share,
+        synthetic=combine_synthetic(
+            growth["synthetic"], stock["synthetic"], natural["synthetic"], migration["synthetic"]
+        ),
+    )
+
+
+def areas_of(model: GrowthModel) -> dict[str, str]:
+    """Control area of each region, for the vintage's geography."""
+    if model.geography == "national":
+        return dict.fromkeys(catalog.codes("region"), catalog.UNITED_KINGDOM)
+    return catalog.mapping("region", "region_group")
+
+
+def _growth(lake: Lake, rti: RtiInput, model: GrowthModel) -> tuple[str, pd.DataFrame]:
+    frame = lake.read(
+        "est_rti__quarterly_growth",
+        where={"is_seasonally_adjusted": rti.seasonally_adjusted, "month_lag": rti.month_lag},
+    )
+    release = choose_release(rti.release, frame["release"].unique(), rti.if_absent, "RTI")
+    areas = {*areas_of(model).values(), catalog.UNITED_KINGDOM}
+    kept = frame[(frame["release"] == release) & frame["area_code"].isin(areas) & frame["growth_rate"].notna()]
+    kept = kept[kept["nationality_group"] != "total"]
+    return release, kept[["quarter", "area_code", "nationality_group", "growth_rate", "synthetic"]]
+
+
+def _stocks(stock: pd.DataFrame, model: GrowthModel) -> tuple[pd.DataFrame, float]:
+    regional = stock[stock["area_code"].isin(catalog.codes("region"))]
+    grouped = combine_areas(
+        regional[["quarter", "area_code", "birth_group", "population_count"]], areas_of(model), value="population_count"
+    )
+    spread = distribute_not_stated(grouped[grouped["birth_group"] != "total"])
+    base = spread.share[spread.share["quarter"] == model.base_quarter]
+    weight = grouped[(grouped["quarter"] == model.base_quarter) & (grouped["birth_group"] != "total")]
+    totals = weight.groupby("area_code")["population_count"].sum()
+    shares = base.set_index("area_code")["not_stated_share"].reindex(totals.index)
+    return spread.frame, float((shares * totals).sum() / totals.sum())
+
+
+def _natural_change(lake: Lake, model: GrowthModel) -> pd.DataFrame:
+    frame = lake.read("core_population__quarterly_natural_change")
+    frame = frame[frame["release"] == frame["release"].max()]
+    regional = frame[frame["area_code"].isin(catalog.codes("region"))]
+    flag = combine_synthetic(frame["synthetic"])
+    grouped = combine_areas(
+        regional[["quarter", "area_code", "natural_change_count"]], areas_of(model), value="natural_change_count"
+    )
+    return grouped.assign(synthetic=flag)
+
+
+def _base_growth(lake: Lake, model: GrowthModel, stocks: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    migration = lake.read("core_migration__yearly_net")
+    release = choose_release(model.migration_release, migration["release"].unique(), "fail", "migration")
+    year, month = model.base_quarter.split("-")
+    ending = f"{year}-{BASE_YEAR_ENDING[month]}"
+    kept = migration[(migration["release"] == release) & (migration["year_ending"] == ending)]
+    net = kept[kept["nationality_group"].isin(["eu", "non_eu"])].set_index("nationality_group")["net_migration_count"]
+    if len(net) != 2:
+        raise MethodError(f"migration release {release} has no EU and non-EU figures for the year ending {ending}")
+    before = stocks[stocks["quarter"] == shift_quarter(model.base_quarter, -4)]
+    total = before.groupby("birth_group")["population_count"].sum()
+    rates = base_growth_from_migration(net, total.reindex(net.index))
+    areas = sorted(set(areas_of(model).values()))
+    base = pd.DataFrame(
+        [(area, group, float(rates[group])) for area in areas for group in net.index],
+        columns=["area_code", "birth_group", "growth_rate"],
+    )
+    return kept, base

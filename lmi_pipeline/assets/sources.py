@@ -1,0 +1,224 @@
+"""Assets of the sources: received files, their cells as published, their rows in our codes.
+
+Made from the catalogue: a new source brings a YAML, a reader and a generator, and its assets follow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import dagster as dg
+import pandas as pd
+
+from lmi_pipeline import catalog
+from lmi_pipeline.assets.writing import Part, frame_result, slices_result
+from lmi_pipeline.catalog.models import Layout, Source
+from lmi_pipeline.errors import SourceError
+from lmi_pipeline.orchestration.checks import check_specs
+from lmi_pipeline.orchestration.intake import active_ledger, fill_vault, vault_files
+from lmi_pipeline.orchestration.partitions import QUARTERS
+from lmi_pipeline.orchestration.specs import asset_arguments
+from lmi_pipeline.orchestration.workspace import Workspace
+from lmi_pipeline.sources import READERS
+from lmi_pipeline.sources.base import VaultFile, stamp
+
+READER_VERSION = "1"
+
+
+def vault_name(source: str) -> str:
+    """Name of the asset that stands for a source's received files."""
+    return f"vault_{source}__file"
+
+
+def _vault_asset(source: Source) -> dg.AssetsDefinition:
+    @dg.asset(
+        name=vault_name(source.name),
+        group_name=source.name,
+        description=(
+            f"Files of {source.title} as received, content-addressed, with a ledger row each.\n\n"
+            f"**Publisher:** {source.publisher}. **Licence:** {source.licence}. **Cite as:** {source.citation}"
+        ),
+        owners=["team:labour-market"],
+        kinds={"file"},
+        tags={"layer": "vault"},
+        code_version="1",
+        required_resource_keys={"workspace"},
+    )
+    def received(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        workspace: Workspace = context.resources.workspace
+        report = fill_vault(workspace, source.name)
+        ledger = active_ledger(workspace, source.name)
+        shown = ledger[["layout", "release", "period", "file_name", "size_bytes", "sha256"]].fillna("")
+        return dg.MaterializeResult(
+            metadata={
+                "mode": report.mode,
+                "files_new": len(report.new),
+                "files_known": len(report.known),
+                "files": dg.MetadataValue.md(_markdown(shown.assign(sha256=shown["sha256"].str[:12]))),
+            }
+        )
+
+    return received
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    head = "| " + " | ".join(frame.columns) + " |\n|" + "---|" * frame.shape[1] + "\n"
+    return head + "\n".join("| " + " | ".join(map(str, row)) + " |" for row in frame.itertuples(index=False))
+
+
+def _read(file: VaultFile) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    result = READERS[file.identity.source].read(file.path, file.identity)
+    return stamp(result.frame, file), result.notes
+
+
+def _cells_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
+    layouts = {layout.name for layout in source.layouts if layout.raw_table == table_name}
+
+    @dg.asset(
+        **asset_arguments(table_name),
+        deps=[vault_name(source.name)],
+        check_specs=check_specs(table_name, table_name),
+    )
+    def cells(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        workspace: Workspace = context.resources.workspace
+        ledger = active_ledger(workspace, source.name)
+        notes: list[str] = []
+
+        def make(file: VaultFile) -> pd.DataFrame:
+            frame, said = _read(file)
+            notes.extend(f"{file.file_name}: {note}" for note in said)
+            return frame
+
+        parts = [
+            Part(file.sha256, f"{file.sha256}:{READER_VERSION}", lambda file=file: make(file))
+            for file in vault_files(workspace, ledger[ledger["layout"].isin(layouts)])
+        ]
+        result = slices_result(context, table_name, parts)
+        if notes:
+            result.metadata["reader_notes"] = dg.MetadataValue.md("\n".join(f"- {note}" for note in notes))
+        return result
+
+    return cells
+
+
+def _panel_asset(source: Source, table_name: str, layouts: list[Layout]) -> dg.AssetsDefinition:
+    raw_table = layouts[0].raw_table
+
+    @dg.asset(
+        **asset_arguments(table_name),
+        deps=[raw_table],
+        check_specs=check_specs(table_name, table_name),
+    )
+    def panel(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        workspace: Workspace = context.resources.workspace
+        ledger = active_ledger(workspace, source.name)
+        active = ledger.loc[ledger["layout"].isin([layout.name for layout in layouts]), "sha256"].tolist()
+        if not active:
+            raise SourceError(
+                f"table '{table_name}': no file of layout {', '.join(x.name for x in layouts)} in the vault;"
+                f" put one in {workspace.settings.landing / source.name}"
+            )
+        raw = workspace.lake.read(raw_table, where={"sha256": active})
+        frame = READERS[source.name].tidy[table_name](raw)
+        releases = sorted(frame["release"].unique())
+        return frame_result(context, table_name, frame, releases=", ".join(releases))
+
+    return panel
+
+
+def _quarter_files(workspace: Workspace, source: str, layouts: set[str]) -> dict[str, list[VaultFile]]:
+    ledger = active_ledger(workspace, source)
+    found: dict[str, list[VaultFile]] = {}
+    for file in vault_files(workspace, ledger[ledger["layout"].isin(layouts)]):
+        if file.identity.period:
+            found.setdefault(file.identity.period, []).append(file)
+    return found
+
+
+def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
+    layouts = {layout.name for layout in source.layouts if layout.raw_table == table_name}
+
+    @dg.asset(
+        **asset_arguments(table_name),
+        deps=[vault_name(source.name)],
+        partitions_def=QUARTERS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=check_specs(table_name, table_name),
+    )
+    def persons(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        workspace: Workspace = context.resources.workspace
+        files = _quarter_files(workspace, source.name, layouts)
+        absent = [key for key in context.partition_keys if key not in files]
+        if absent:
+            raise SourceError(
+                f"table '{table_name}': no file in the vault for {len(absent)} quarters"
+                f" ({absent[0]} to {absent[-1]});"
+                f" put them in {workspace.settings.landing / source.name},"
+                f" or choose other quarters (there: {min(files, default='none')} to {max(files, default='none')})"
+            )
+        columns = list(catalog.table(table_name).columns)
+
+        def make(quarter: str) -> pd.DataFrame:
+            frames = [_read(file)[0].assign(quarter=quarter) for file in files[quarter]]
+            return pd.concat([frame[columns] for frame in frames], ignore_index=True)
+
+        parts = (
+            Part(quarter, _fingerprint(file.sha256 for file in files[quarter]), lambda quarter=quarter: make(quarter))
+            for quarter in context.partition_keys
+        )
+        return slices_result(context, table_name, parts)
+
+    return persons
+
+
+def _fingerprint(parts: Iterator[str]) -> str:
+    return hashlib.sha256("|".join([READER_VERSION, *sorted(parts)]).encode()).hexdigest()[:16]
+
+
+def _tidy_quarter_asset(source: Source, table_name: str, raw_table: str) -> dg.AssetsDefinition:
+    @dg.asset(
+        **asset_arguments(table_name),
+        deps=[raw_table],
+        partitions_def=QUARTERS,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=check_specs(table_name, table_name),
+    )
+    def tidy(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        workspace: Workspace = context.resources.workspace
+        made_from = workspace.lake.fingerprints(raw_table)
+
+        def make(quarter: str) -> pd.DataFrame:
+            return READERS[source.name].tidy[table_name](workspace.lake.read(raw_table, where={"quarter": quarter}))
+
+        parts = (
+            Part(
+                quarter,
+                f"{made_from.get(f'quarter = {quarter}', '')}:{READER_VERSION}",
+                lambda quarter=quarter: make(quarter),
+            )
+            for quarter in context.partition_keys
+        )
+        return slices_result(context, table_name, parts)
+
+    return tidy
+
+
+def source_assets() -> list[dg.AssetsDefinition]:
+    """Every asset of every catalogued source."""
+    assets: list[dg.AssetsDefinition] = []
+    for source in catalog.sources().values():
+        assets.append(_vault_asset(source))
+        for raw_table in dict.fromkeys(layout.raw_table for layout in source.layouts):
+            partitioned = catalog.table(raw_table).partitioned
+            assets.append((_microdata_asset if partitioned else _cells_asset)(source, raw_table))
+        by_core: dict[str, list[Layout]] = {}
+        for layout in source.layouts:
+            for core_table in layout.core_tables:
+                by_core.setdefault(core_table, []).append(layout)
+        for core_table, layouts in by_core.items():
+            if catalog.table(core_table).partitioned:
+                assets.append(_tidy_quarter_asset(source, core_table, layouts[0].raw_table))
+            else:
+                assets.append(_panel_asset(source, core_table, layouts))
+    return assets

@@ -1,0 +1,35 @@
+"""The one object Dagster loads."""
+
+import dagster as dg
+
+from lmi_pipeline import settings as settings_module
+from lmi_pipeline.assets.marts import mart_assets
+from lmi_pipeline.assets.publication import publication_assets
+from lmi_pipeline.assets.reweighting import reweighting_assets
+from lmi_pipeline.assets.sources import source_assets
+from lmi_pipeline.orchestration.io import LakeIOManager
+from lmi_pipeline.orchestration.jobs import monthly_refresh, monthly_schedule
+from lmi_pipeline.orchestration.landing import landing_sensor
+from lmi_pipeline.orchestration.workspace import Workspace
+from lmi_pipeline.settings import Settings
+
+
+def build(settings: Settings) -> dg.Definitions:
+    """Definitions of the whole project for some settings."""
+    workspace = Workspace.open(settings)
+    marts = mart_assets(settings)
+    out_tables = [
+        key.to_user_string() for mart in marts for key in mart.keys if key.to_user_string().startswith("out_")
+    ]
+    job = monthly_refresh()
+    return dg.Definitions(
+        assets=[*source_assets(), *reweighting_assets(), *marts, *publication_assets(out_tables)],
+        resources={"io_manager": LakeIOManager(workspace.lake), "workspace": workspace},
+        jobs=[job],
+        schedules=[monthly_schedule(job, running=settings.automation)],
+        sensors=[landing_sensor(running=settings.automation)],
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(settings_module.load())

@@ -1,0 +1,120 @@
+"""The sensor on ``data/landing``: a settled file becomes a vault row and a run of what needs it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from lmi_pipeline import catalog
+from lmi_pipeline.errors import SourceError
+from lmi_pipeline.orchestration.intake import landing_files, take_in
+from lmi_pipeline.orchestration.workspace import Workspace
+
+EVERY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A file newly taken into the vault: what it is, and the run that needs it."""
+
+    source: str
+    layout: str
+    period: str | None
+    sha256: str
+    file_name: str
+
+
+def _signature(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def collect(workspace: Workspace, seen: dict[str, list[int]]) -> tuple[list[Delivery], dict[str, list[int]], list[str]]:
+    """Take in every file that has not changed since the look before.
+
+    Parameters
+    ----------
+    seen : dict of str to list of int
+        Size and modification time of each file at the last look.
+
+    Returns
+    -------
+    deliveries, seen, remarks
+        New files taken in; what is there now; sentences about files that wait or are refused.
+    """
+    deliveries: list[Delivery] = []
+    remarks: list[str] = []
+    now: dict[str, list[int]] = {}
+    for source in catalog.sources():
+        for path in landing_files(workspace.settings.landing / source):
+            key = str(path.relative_to(workspace.settings.landing))
+            now[key] = _signature(path)
+            if seen.get(key) != now[key]:
+                remarks.append(f"{key} is new or still growing; it waits for the next look")
+            elif workspace.settings.mode(source) == "synthetic":
+                remarks.append(
+                    f"{key} is left alone: {source} is in synthetic mode (LMI_SOURCES=synthetic,{source}:landing)"
+                )
+            else:
+                _take(workspace, source, path, key, deliveries, remarks)
+    return deliveries, now, remarks
+
+
+def _take(
+    workspace: Workspace, source: str, path: Path, key: str, deliveries: list[Delivery], remarks: list[str]
+) -> None:
+    try:
+        identity, receipt = take_in(workspace, source, path, origin=workspace.settings.mode(source))
+    except SourceError as error:
+        remarks.append(f"{key} is refused: {error}")
+        return
+    if receipt.is_new:
+        deliveries.append(Delivery(source, identity.layout, identity.period, receipt.sha256, path.name))
+
+
+def first_assets(delivery: Delivery) -> dg.AssetSelection:
+    """The raw asset a delivery feeds and everything downstream of it."""
+    layout = next(x for x in catalog.source(delivery.source).layouts if x.name == delivery.layout)
+    return dg.AssetSelection.assets(layout.raw_table).downstream()
+
+
+def landing_sensor(*, running: bool) -> dg.SensorDefinition:
+    """The sensor on the landing folder, on or off at start."""
+    status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
+
+    @dg.sensor(
+        name="landing",
+        target=dg.AssetSelection.all(),
+        minimum_interval_seconds=EVERY_SECONDS,
+        default_status=status,
+        required_resource_keys={"workspace"},
+        description=(
+            "Watches data/landing/<source>/. A file that has not changed between two looks is taken into the vault and"
+            " starts a run of what needs it; a duplicate does nothing; a half-copied file waits."
+        ),
+    )
+    def landing(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        workspace: Workspace = context.resources.workspace
+        deliveries, seen, remarks = collect(workspace, json.loads(context.cursor or "{}"))
+        context.update_cursor(json.dumps(seen))
+        for remark in remarks:
+            context.log.info(remark)
+        if not deliveries:
+            return dg.SkipReason("; ".join(remarks) or "nothing new in data/landing")
+        graph = context.repository_def.asset_graph if context.repository_def else None
+        return dg.SensorResult(run_requests=[_request(d, graph) for d in deliveries])
+
+    return landing
+
+
+def _request(delivery: Delivery, graph: dg.AssetGraph | None) -> dg.RunRequest:
+    keys = sorted(first_assets(delivery).resolve(graph)) if graph else None
+    return dg.RunRequest(
+        run_key=f"{delivery.source}-{delivery.sha256}",
+        asset_selection=keys,
+        partition_key=delivery.period,
+        tags={"lmi/source": delivery.source, "lmi/file": delivery.file_name},
+    )

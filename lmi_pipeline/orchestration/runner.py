@@ -1,0 +1,142 @@
+"""Running assets from the command line through Dagster, with progress and a plain account of what happened."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dagster as dg
+
+from lmi_pipeline.errors import LmiError
+from lmi_pipeline.orchestration.intake import active_ledger
+from lmi_pipeline.orchestration.workspace import Workspace
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+Listener = Callable[[str, str, int], None]
+
+
+@dataclass
+class RunAccount:
+    """What a run did: rows by asset, checks, and why it failed if it did."""
+
+    run_id: str
+    success: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
+    checks_passed: int = 0
+    checks_failed: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    materialised: list[str] = field(default_factory=list)
+
+
+def prepare_home(home: Path, project_root: Path) -> None:
+    """Make the Dagster instance folder with the project's settings (telemetry off) if there is none."""
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        shutil.copyfile(project_root / "deploy" / "dagster.yaml", home / "dagster.yaml")
+
+
+def open_instance() -> dg.DagsterInstance:
+    """The instance of DAGSTER_HOME, which the commands and the UI share."""
+    return dg.DagsterInstance.get()
+
+
+def resolve_selection(definitions: dg.Definitions, text: str | None) -> list[dg.AssetKey]:
+    """Asset keys of a selection in Dagster's syntax; all of them if there is no text."""
+    graph = definitions.resolve_asset_graph()
+    selection = dg.AssetSelection.from_string(text) if text else dg.AssetSelection.all()
+    keys = selection.resolve(graph)
+    if not keys:
+        raise LmiError(f"selection '{text}' matches no asset; `lmi run --list` shows them all")
+    return sorted(keys)
+
+
+def partitioned(definitions: dg.Definitions, keys: Sequence[dg.AssetKey]) -> list[dg.AssetKey]:
+    """Those of some assets that are partitioned by quarter."""
+    graph = definitions.resolve_asset_graph()
+    return [key for key in keys if graph.get(key).partitions_def is not None]
+
+
+def quarters_in_vault(workspace: Workspace, source: str = "lfs") -> list[str]:
+    """Quarters for which the vault has a file in force."""
+    periods = active_ledger(workspace, source)["period"].dropna()
+    return sorted(set(periods.astype(str)))
+
+
+def execute(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    keys: Sequence[dg.AssetKey],
+    *,
+    partitions: tuple[str, str] | None = None,
+    listener: Listener | None = None,
+) -> RunAccount:
+    """Materialise assets in one in-process run.
+
+    Parameters
+    ----------
+    partitions : tuple of str, optional
+        First and last quarter for the partitioned assets.
+    listener : callable, optional
+        Called with (event, asset, rows) as assets start and end.
+    """
+    account = RunAccount(run_id=str(uuid.uuid4()))
+    tags = {RANGE_START: partitions[0], RANGE_END: partitions[1]} if partitions else {}
+    instance.add_event_listener(account.run_id, lambda entry: _note(entry, account, listener))
+    result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance,
+        run_id=account.run_id,
+        tags=tags,
+        asset_selection=list(keys),
+        raise_on_error=False,
+        run_config=_QUIET,
+    )
+    account.success = result.success and not account.checks_failed
+    return account
+
+
+def _note(entry: dg.EventLogEntry, account: RunAccount, listener: Listener | None) -> None:
+    event = entry.dagster_event
+    if event is None:
+        return
+    kind, step = event.event_type_value, event.step_key or ""
+    rows = 0
+    if kind == "ASSET_MATERIALIZATION":
+        materialisation = event.step_materialization_data.materialization
+        count = materialisation.metadata.get("dagster/row_count")
+        name = materialisation.asset_key.to_user_string()
+        if name not in account.materialised:
+            account.materialised.append(name)
+        if count is not None:
+            account.rows[name] = int(str(count.value))
+    elif kind == "ASSET_CHECK_EVALUATION":
+        _note_check(event, account)
+    elif kind == "STEP_FAILURE":
+        account.errors.append(_reason(event, step))
+    elif kind == "RUN_FAILURE" and not account.errors:
+        account.errors.append(event.message or "the run failed")
+    if listener and kind in ("STEP_START", "STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED"):
+        listener(kind, step, rows)
+
+
+def _note_check(event: dg.DagsterEvent, account: RunAccount) -> None:
+    check = event.asset_check_evaluation_data
+    name = f"{check.asset_key.to_user_string()}: {check.check_name}"
+    if check.passed:
+        account.checks_passed += 1
+    elif check.severity == dg.AssetCheckSeverity.ERROR:
+        account.checks_failed.append(name)
+    else:
+        account.warnings.append(name)
+
+
+def _reason(event: dg.DagsterEvent, step: str) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    text = " ".join((error.message if error else "failed").split())
+    return f"{step}: {text}"

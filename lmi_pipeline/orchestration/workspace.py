@@ -1,0 +1,32 @@
+"""What an asset may reach: the settings, the lake and the vault, opened once per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lmi_pipeline.settings import Settings
+from lmi_pipeline.storage.lake import Lake
+from lmi_pipeline.storage.vault import Vault
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Storage of one process.
+
+    Attributes
+    ----------
+    settings : Settings
+        As read at the start of the process.
+    lake, vault : Lake, Vault
+        Tables, and files as received.
+    """
+
+    settings: Settings
+    lake: Lake
+    vault: Vault
+
+    @classmethod
+    def open(cls, settings: Settings) -> Workspace:
+        """Open the storage that the settings name; creates nothing."""
+        lake = Lake(settings.lake)
+        return cls(settings, lake, Vault(settings.vault, lake))

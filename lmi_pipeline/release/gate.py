@@ -1,0 +1,88 @@
+"""The gate before a release: every check of the catalogue on the tables as they stand, then publish.
+
+A blocking asset check stops what is downstream of a run; publishing does not trust that it ran, and
+checks the very versions it publishes.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+from lmi_pipeline import catalog
+from lmi_pipeline.errors import ReleaseError
+from lmi_pipeline.quality.results import CheckOutcome
+from lmi_pipeline.quality.rules import run_rules
+from lmi_pipeline.quality.schema_checks import check_schema
+from lmi_pipeline.release.publish import next_version, publish
+from lmi_pipeline.settings import Settings
+from lmi_pipeline.storage.lake import Lake
+from lmi_pipeline.storage.sql import load_tests, run_test
+from lmi_pipeline.storage.vault import Vault
+
+
+def examine_lake(lake: Lake, sql_root: Path) -> list[CheckOutcome]:
+    """Outcomes of every catalogued check on every table of the lake; partitioned tables slice by slice."""
+    outcomes: list[CheckOutcome] = []
+    for name in lake.tables():
+        entry = catalog.table(name)
+        pieces = [{entry.slice_by[0]: value} for value in lake.slices(name)] if entry.partitioned else [None]
+        for where in pieces:
+            frame = lake.read(name, where=where)
+            outcomes += [*check_schema(frame, entry), *run_rules(frame, entry)]
+    for test in load_tests(sql_root / "tests"):
+        if lake.exists(test.table):
+            outcomes.append(_sql_outcome(test.table, test.rule, run_test(test, lake)))
+    return outcomes
+
+
+def _sql_outcome(table: str, rule: str, failing: int) -> CheckOutcome:
+    return CheckOutcome(
+        table=table,
+        name=rule,
+        severity="block",
+        passed=failing == 0,
+        failing_count=failing,
+        total_count=None,
+        description="SQL test; it must select no row",
+        next_step=f"see dbt_like_sql/tests/{table}__{rule}.sql",
+    )
+
+
+def publish_checked(lake: Lake, vault: Vault, settings: Settings, *, made_at: datetime) -> Path:
+    """Check everything, and publish a release if nothing blocking failed.
+
+    Raises
+    ------
+    ReleaseError
+        A blocking check fails; the message names the checks.
+    """
+    outcomes = examine_lake(lake, settings.project_root / "dbt_like_sql")
+    failed = [f"{o.table}: {o.name}" for o in outcomes if not o.passed and o.severity == "block"]
+    if failed:
+        raise ReleaseError(
+            f"{len(failed)} blocking checks fail, nothing is published: {', '.join(failed[:10])};"
+            " run `lmi check` for counts and what to do"
+        )
+    return publish(
+        lake,
+        settings.releases,
+        database_url=settings.database_url,
+        version=next_version(settings.releases, made_at),
+        checks=[o.to_metadata() for o in outcomes],
+        git_revision=git_revision(settings.project_root),
+        inputs=vault.ledger(),
+        made_at=made_at,
+    )
+
+
+def git_revision(root: Path) -> str:
+    """Commit of the checkout, with ``-dirty`` if it has changes; 'unknown' outside a checkout."""
+    described = subprocess.run(
+        ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip() or "unknown"
