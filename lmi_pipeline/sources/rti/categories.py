@@ -75,7 +75,7 @@ def _split_code(split: str, code: str, name: str) -> str | None:
     if split in ("NUTS2", "NUTS3", "LA"):
         return code if _CODE.fullmatch(code) else None
     if split == "Industry":
-        return industry_codes().get(name)
+        return industry_codes().get(name.casefold())
     if split == "Age":
         return age_code(name)
     area, _, part = name.partition(": ")
@@ -85,4 +85,4 @@ def _split_code(split: str, code: str, name: str) -> str | None:
 
 @cache
 def _part_code(split: str, part: str) -> str | None:
-    return age_code(part) if split == "NUTS1Age" else industry_codes().get(part)
+    return age_code(part) if split == "NUTS1Age" else industry_codes().get(part.casefold())

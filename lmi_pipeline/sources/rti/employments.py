@@ -34,7 +34,7 @@ _CAPTION = re.compile(
 )
 _HEADER = re.compile(
     r"(?:Total )?(?:(?P<group>UK|EU14|EU8|EU2|EU|non-EU|[Oo]ther EU) )?(?:nationals )?employment counts"
-    r"(?: (?:in )?(?P<industry>.+))?"
+    r"(?: (?:in |industry )?(?P<industry>.+))?"
 )
 _GROUPS = {
     "UK, EU and non-EU": {"": "total", "UK": "uk", "EU": "eu", "non-EU": "non_eu"},
@@ -134,7 +134,7 @@ def parse(label: str) -> Series:
     if column is None:
         return Series(area, split, "", "")
     group = _GROUPS.get(split, {}).get(column["group"] or "", "")
-    industry = "total" if column["industry"] is None else industry_codes().get(column["industry"], "")
+    industry = "total" if column["industry"] is None else industry_codes().get(column["industry"].casefold(), "")
     return Series(area, split, group, industry)
 
 

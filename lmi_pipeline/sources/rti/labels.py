@@ -34,8 +34,9 @@ def nationality_codes() -> dict[str, str]:
 
 @cache
 def industry_codes() -> dict[str, str]:
-    """Industry label as published to our block."""
-    return catalog.mapping("industry_block", "code", key="name")
+    """Industry label as published, in lower case, to our block."""
+    names = catalog.mapping("industry_block", "code", key="name")
+    return {name.casefold(): code for name, code in names.items()}
 
 
 def age_code(label: str) -> str | None:

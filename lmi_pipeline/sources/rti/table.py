@@ -29,8 +29,12 @@ _END = "End of worksheet"
 
 
 def month_key(label: str) -> str | None:
-    """``2014-07`` for ``July 2014``, None for anything else."""
-    match = _MONTH.fullmatch(label)
+    """``2014-07`` for ``July 2014``, None for anything else.
+
+    On the London sheet of the December 2022 employments every c of a month was replaced by the
+    marker of a confidential cell (``O[c]tober 2014``); such a label is read as the month it was.
+    """
+    match = _MONTH.fullmatch(label.replace("[c]", "c"))
     return f"{match[2]}-{MONTHS.index(match[1]) + 1:02d}" if match else None
 
 
