@@ -10,7 +10,9 @@ import pandas as pd
 from lmi_pipeline import catalog
 from lmi_pipeline.catalog.models import GrowthModel, RtiInput, WeightVintage
 from lmi_pipeline.errors import MethodError
-from lmi_pipeline.methods.birth_controls import base_growth_from_migration, combine_areas, distribute_not_stated
+from lmi_pipeline.methods.areas import combine_areas
+from lmi_pipeline.methods.birth_controls import uniform_base_growth
+from lmi_pipeline.methods.birth_groups import NOT_STATED, STATED, distribute_not_stated
 from lmi_pipeline.methods.quarters import shift_quarter
 from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake
@@ -127,16 +129,16 @@ def _growth(lake: Lake, rti: RtiInput, model: GrowthModel) -> tuple[str, pd.Data
 
 
 def _stocks(stock: pd.DataFrame, model: GrowthModel) -> tuple[pd.DataFrame, float]:
-    regional = stock[stock["area_code"].isin(catalog.codes("region"))]
-    grouped = combine_areas(
-        regional[["quarter", "area_code", "birth_group", "population_count"]], areas_of(model), value="population_count"
-    )
-    spread = distribute_not_stated(grouped[grouped["birth_group"] != "total"])
-    base = spread.share[spread.share["quarter"] == model.base_quarter]
-    weight = grouped[(grouped["quarter"] == model.base_quarter) & (grouped["birth_group"] != "total")]
-    totals = weight.groupby("area_code")["population_count"].sum()
-    shares = base.set_index("area_code")["not_stated_share"].reindex(totals.index)
-    return spread.frame, float((shares * totals).sum() / totals.sum())
+    first = shift_quarter(model.base_quarter, -4)
+    kept = stock[stock["area_code"].isin(catalog.codes("region")) & stock["birth_group"].isin([*STATED, NOT_STATED])]
+    kept = kept[kept["quarter"].between(first, model.base_quarter)]
+    wide = kept.pivot(index=["quarter", "area_code"], columns="birth_group", values="population_count")
+    counted = wide.reindex(columns=[*STATED, NOT_STATED]).fillna(0.0)
+    regional = counted.rename_axis(columns="birth_group").stack().rename("population_count").reset_index()
+    grouped = combine_areas(regional, areas_of(model), "population_count", table="stocks")
+    stated = distribute_not_stated(grouped)
+    base = grouped[grouped["quarter"] == model.base_quarter].groupby("birth_group")["population_count"].sum()
+    return stated.frame, float(base[NOT_STATED] / base.sum())
 
 
 def _natural_change(lake: Lake, model: GrowthModel) -> pd.DataFrame:
@@ -144,9 +146,8 @@ def _natural_change(lake: Lake, model: GrowthModel) -> pd.DataFrame:
     frame = frame[frame["release"] == frame["release"].max()]
     regional = frame[frame["area_code"].isin(catalog.codes("region"))]
     flag = combine_synthetic(frame["synthetic"])
-    grouped = combine_areas(
-        regional[["quarter", "area_code", "natural_change_count"]], areas_of(model), value="natural_change_count"
-    )
+    rows = regional[["quarter", "area_code", "natural_change_count"]]
+    grouped = combine_areas(rows, areas_of(model), "natural_change_count", table="natural change")
     return grouped.assign(synthetic=flag)
 
 
@@ -159,12 +160,5 @@ def _base_growth(lake: Lake, model: GrowthModel, stocks: pd.DataFrame) -> tuple[
     net = kept[kept["nationality_group"].isin(["eu", "non_eu"])].set_index("nationality_group")["net_migration_count"]
     if len(net) != 2:
         raise MethodError(f"migration release {release} has no EU and non-EU figures for the year ending {ending}")
-    before = stocks[stocks["quarter"] == shift_quarter(model.base_quarter, -4)]
-    total = before.groupby("birth_group")["population_count"].sum()
-    rates = base_growth_from_migration(net, total.reindex(net.index))
-    areas = sorted(set(areas_of(model).values()))
-    base = pd.DataFrame(
-        [(area, group, float(rates[group])) for area in areas for group in net.index],
-        columns=["area_code", "birth_group", "growth_rate"],
-    )
-    return kept, base
+    before = shift_quarter(model.base_quarter, -4)
+    return kept, uniform_base_growth(net.to_dict(), stocks, stock_quarter=before)

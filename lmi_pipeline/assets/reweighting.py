@@ -14,7 +14,8 @@ from lmi_pipeline.assets.inputs import ControlInputs, control_inputs
 from lmi_pipeline.assets.writing import frame_result
 from lmi_pipeline.catalog.models import WeightVintage
 from lmi_pipeline.errors import MethodError
-from lmi_pipeline.methods.birth_controls import birth_group_controls, combine_areas
+from lmi_pipeline.methods.areas import combine_areas
+from lmi_pipeline.methods.birth_controls import add_national_controls, birth_group_controls
 from lmi_pipeline.methods.growth import quarterly_growth
 from lmi_pipeline.orchestration.checks import check_specs
 from lmi_pipeline.orchestration.specs import asset_arguments
@@ -39,7 +40,9 @@ def with_region_groups(employees: pd.DataFrame) -> pd.DataFrame:
     several = {region: group for region, group in groups.items() if region != group}
     keys = ["release", "month", "nationality_group", "is_seasonally_adjusted"]
     regional = employees[employees["area_code"].isin(several)]
-    grouped = combine_areas(regional[[*keys, "area_code", "employee_count"]], several, value="employee_count")
+    grouped = combine_areas(
+        regional[[*keys, "area_code", "employee_count"]], several, "employee_count", table="employees"
+    )
     return pd.concat([employees[[*keys, "area_code", "employee_count"]], grouped], ignore_index=True)
 
 
@@ -53,13 +56,13 @@ def est_rti__quarterly_growth(
     """Quarterly means and year-on-year growth, for the lags that weight vintages use."""
     employees = with_region_groups(core_rti__monthly_employees)
     frames = [
-        quarterly_growth(employees, month="month", value="employee_count", by=_SERIES, month_lag=lag).frame.assign(
-            month_lag=lag
-        )
+        quarterly_growth(
+            employees, month="month", value="employee_count", by=_SERIES, month_lag=lag, mean="employee_mean"
+        ).frame.assign(month_lag=lag)
         for lag in LAGS
     ]
     synthetic = core_rti__monthly_employees.groupby("release")["synthetic"].agg(combine_synthetic)
-    frame = pd.concat(frames, ignore_index=True).rename(columns={"mean": "employee_mean", "growth": "growth_rate"})
+    frame = pd.concat(frames, ignore_index=True)
     frame["synthetic"] = frame["release"].map(synthetic).astype("str")
     newest = max(frame["release"])
     chart = chart_growth_by_nationality(frame, newest)
@@ -77,18 +80,20 @@ def controls_of(inputs: ControlInputs, vintage: WeightVintage) -> pd.DataFrame:
     model = vintage.growth
     if model is None or vintage.rti is None:
         raise MethodError(f"weight vintage {vintage.name} does not control for country of birth")
-    frame = birth_group_controls(
+    controls = birth_group_controls(
         inputs.stocks,
         inputs.growth,
         inputs.natural_change,
         inputs.base_growth,
+        quarters=inputs.quarters,
         base_quarter=model.base_quarter,
         coefficient=model.coefficient,
         uk_adjusted=model.uk_adjusted,
         uk_reference=model.uk_reference,
-        quarters=inputs.quarters,
-    ).frame
-    return frame.assign(
+    )
+    if model.geography == "region_group":
+        controls = add_national_controls(controls)
+    return controls.frame.assign(
         weight_vintage=vintage.name,
         rti_release=inputs.rti_release,
         month_lag=vintage.rti.month_lag,
