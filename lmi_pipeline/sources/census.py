@@ -44,7 +44,12 @@ def _rows(path: Path) -> list[list[str]]:
 def _check_header(header: list[str], variable: str, file: str) -> None:
     for column, expected in enumerate(_KEYS):
         if header[column : column + 1] != [expected]:
-            raise SourceError(f"expected the column '{expected}'", file=file, sheet=Path(file).stem, cell=cell_name(0, column))
+            raise SourceError(
+                f"expected the column '{expected}'",
+                file=file,
+                sheet=Path(file).stem,
+                cell=cell_name(0, column),
+            )
     for column, label in enumerate(header[len(_KEYS) :], start=len(_KEYS)):
         match = _COLUMN.fullmatch(label)
         if match is None or match["variable"] != variable:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -56,16 +56,14 @@ class Sheet:
 
     file: str
     name: str
-    rows: list[list]
+    rows: list[list[Any]]
 
     @property
     def width(self) -> int:
         """Number of columns."""
         return len(self.rows[0]) if self.rows else 0
 
-    def error(
-        self, message: str, row: int | None = None, column: int = 0, hint: str | None = None
-    ) -> SourceError:
+    def error(self, message: str, row: int | None = None, column: int = 0, hint: str | None = None) -> SourceError:
         """Make a SourceError that names this file and sheet, and the cell if a row is given."""
         cell = None if row is None else cell_name(row, column)
         return SourceError(message, file=self.file, sheet=self.name, cell=cell, hint=hint)
@@ -134,7 +132,10 @@ class Workbook:
         return tuple(self.book.sheet_names)
 
     def sheet(self, name: str) -> Sheet:
-        """Read one sheet, from cell A1 on."""
+        """Read one sheet, from cell A1 on.
+
+        A cell that holds a spreadsheet error (``#N/A``) reads as an empty one.
+        """
         if name not in self.sheet_names:
             raise SourceError(
                 f"has no sheet '{name}'; its sheets are {', '.join(map(repr, self.sheet_names))}",
@@ -268,7 +269,7 @@ def cells(
     texts, found = _markers(sheet, flat, is_number | is_blank, markers, data_rows, columns)
     if blank == "refuse" and is_blank.any():
         row, column = _place(int(is_blank.argmax()), data_rows, columns)
-        raise sheet.error("empty data cell; expected a number or a marker", row, column)
+        raise sheet.error("empty data cell, or a spreadsheet error; expected a number or a marker", row, column)
     values = np.full(len(flat), np.nan)
     values[is_number] = flat[is_number].astype(float)
     down, across = np.divmod(np.arange(len(flat)), max(len(columns), 1))
@@ -325,8 +326,6 @@ def _markers(
         if marker not in markers:
             row, column = _place(int(position), data_rows, columns)
             known = ", ".join(map(repr, sorted(markers))) or "none"
-            raise sheet.error(
-                f"expected a number or a known marker ({known}), found {str(value)!r}", row, column
-            )
+            raise sheet.error(f"expected a number or a known marker ({known}), found {str(value)!r}", row, column)
         texts[position], found[position] = value, marker
     return texts, found

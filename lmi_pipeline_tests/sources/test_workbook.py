@@ -44,7 +44,8 @@ def read(sheet: Sheet, **changes):
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "name"), [(0, 0, "A1"), (6, 1, "B7"), (0, 25, "Z1"), (9, 26, "AA10"), (0, 701, "ZZ1"), (0, 702, "AAA1")]
+    ("row", "column", "name"),
+    [(0, 0, "A1"), (6, 1, "B7"), (0, 25, "Z1"), (9, 26, "AA10"), (0, 701, "ZZ1"), (0, 702, "AAA1")],
 )
 def test_cells_are_named_as_a_spreadsheet_shows_them(row, column, name):
     assert cell_name(row, column) == name
@@ -90,7 +91,9 @@ def test_column_without_header_and_row_without_label_are_refused(sheet):
 
 def test_find_row_says_what_it_expected_and_where_it_looked(sheet):
     assert sheet.find_row("Date") == 2
-    with pytest.raises(SourceError, match=r"sheet 'Table', cell A1: expected a cell that reads 'Month' between A1 and A5"):
+    with pytest.raises(
+        SourceError, match=r"sheet 'Table', cell A1: expected a cell that reads 'Month' between A1 and A5"
+    ):
         sheet.find_row("Month", 0, range(12))
 
 
@@ -107,7 +110,7 @@ def test_sheets_must_be_expected_or_known_to_hold_no_data(tmp_path):
     path = write(tmp_path / "b.xlsx", {"Cover": [["x"]], "Table 1": [["x"]], "Chart": [["x"]]})
     book = Workbook.open(path)
     assert book.require_sheets({"one": r"Table \d"}, ("Cover", "Chart")) == {"one": "Table 1"}
-    with pytest.raises(SourceError, match="file 'b.xlsx', sheet 'Chart': unknown sheet"):
+    with pytest.raises(SourceError, match=r"file 'b\.xlsx', sheet 'Chart': unknown sheet"):
         book.require_sheets({"one": r"Table \d"}, ("Cover",))
     with pytest.raises(SourceError, match=r"file 'b.xlsx': has no sheet for 'two' .*its sheets are 'Cover'"):
         book.require_sheets({"one": r"Table 1", "two": "Table 2"}, ("Cover", "Chart"))
@@ -139,8 +142,7 @@ def test_damage_inside_a_sheet_names_the_sheet(real_data, tmp_path):
     path.write_bytes(whole)
     book = Workbook.open(path)
     with pytest.raises(SourceError, match=r"sheet '\d+\. .*cannot be read .*download it again"):
-        for name in book.sheet_names:
-            book.sheet(name)
+        _ = [book.sheet(name) for name in book.sheet_names]
 
 
 def test_other_files_are_refused(tmp_path):

@@ -14,7 +14,11 @@ from lmi_pipeline.errors import SourceError
 from lmi_pipeline.sources.base import FileIdentity, Reader, ReadResult
 from lmi_pipeline.sources.rti import employments, nationality, payroll
 from lmi_pipeline.sources.rti.table import month_of_name
-from lmi_pipeline.sources.rti.tidy import tidy_monthly_employees, tidy_monthly_employments, tidy_monthly_payroll
+from lmi_pipeline.sources.rti.tidy import (
+    tidy_monthly_employees,
+    tidy_monthly_employments,
+    tidy_monthly_payroll,
+)
 from lmi_pipeline.sources.workbook import Workbook
 
 SOURCE = "rti"
@@ -63,7 +67,8 @@ def identify(path: Path) -> FileIdentity:
 
 def read(path: Path, identity: FileIdentity) -> ReadResult:
     """Read the cells of a workbook as published."""
-    return _LAYOUTS[identity.layout].read(path, identity)
+    result: ReadResult = _LAYOUTS[identity.layout].read(path, identity)
+    return result
 
 
 READER = Reader(

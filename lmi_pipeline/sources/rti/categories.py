@@ -7,9 +7,10 @@ from functools import cache
 from typing import NamedTuple
 
 from lmi_pipeline.catalog import UNITED_KINGDOM
-from lmi_pipeline.sources.rti.labels import age_code, area_codes, industry_codes, percentile_code
+from lmi_pipeline.sources.rti.labels import age_code, area_codes, industry_codes, percentile_measure
 
 TOTAL = "total"
+PAY_GROWTH = "median_of_pay_growth"
 _TABLE = re.compile(r"(?P<measure>.+) \((?P<split>\w+)\)")
 _MEASURES = {
     "Employees": "employees",
@@ -17,12 +18,11 @@ _MEASURES = {
     "Median pay": "median_pay",
     "Mean pay": "mean_pay",
     "Aggregate pay": "aggregate_pay",
-    "Median of pay growth": "median_pay_growth",
-    "Pay distribution": "pay_percentile",
-    "Change on previous month": "employees_change",
-    "Inflows": "inflow",
-    "Outflows": "outflow",
-    "Change in payrolled employees": "net_flow",
+    "Median of pay growth": PAY_GROWTH,
+    "Change on previous month": "change_in_employees",
+    "Change in payrolled employees": "change_in_employees",
+    "Inflows": "inflows",
+    "Outflows": "outflows",
 }
 _BREAKDOWNS = {
     "UK": "uk",
@@ -59,11 +59,9 @@ def category(table: str, label: str) -> Category | None:
     return Category(_MEASURES[match["measure"]], _BREAKDOWNS[match["split"]], found, name) if found else None
 
 
-def _national(measure: str, label: str) -> Category | None:
-    if measure == "Pay distribution":
-        code = percentile_code(label)
-        return Category("pay_percentile", "percentile", code, label) if code else None
-    return Category(_MEASURES[label], "uk", UNITED_KINGDOM, label) if label in _MEASURES else None
+def _national(table: str, label: str) -> Category | None:
+    measure = percentile_measure(label) if table == "Pay distribution" else _MEASURES.get(label)
+    return Category(measure, "uk", UNITED_KINGDOM, label) if measure else None
 
 
 def _split_code(split: str, code: str, name: str) -> str | None:

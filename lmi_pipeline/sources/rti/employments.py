@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from lmi_pipeline.catalog import UNITED_KINGDOM
 from lmi_pipeline.errors import SourceError
 from lmi_pipeline.sources.base import FileIdentity, ReadResult
-from lmi_pipeline.sources.rti.labels import UNITED_KINGDOM, area_codes, industry_codes, regions
+from lmi_pipeline.sources.rti.labels import area_codes, industry_codes, regions
 from lmi_pipeline.sources.rti.table import data_columns, header_row, month_key, month_rows
 from lmi_pipeline.sources.workbook import Sheet, Workbook, cells
 
 LAYOUT = "employments"
 MARKERS = ("[c]", "[d]", "<50")
+TOTAL = "total"
 ENGLAND = "E92000001"
 UNIT = "Payrolled employments, rounded to the nearest 100"
 IGNORED = (r"Cover( sheet)?", r"Contents", r"Notes")
@@ -86,7 +88,8 @@ def read(path: Path, identity: FileIdentity) -> ReadResult:
     """Read the cells of every table; the caption of the sheet leads the header path."""
     book = Workbook.open(path)
     release = last_month(book)
-    frames, found = [], {}
+    frames: list[pd.DataFrame] = []
+    found: dict[tuple[str, str], str] = {}
     for name in _table_names(book):
         sheet = book.sheet(name)
         series, frame = _read_sheet(sheet, release)
@@ -146,8 +149,11 @@ def _check_header(sheet: Sheet, header: int, series: list[Series]) -> None:
         if not one.nationality_group or not one.industry_block:
             raise sheet.error(f"unknown nationality or industry in {sheet.text(header, column)!r}", header, column)
     groups = set(_GROUPS[series[0].split].values())
-    expected = {(group, block) for group in groups for block in industry_codes().values()}
+    blocks = {TOTAL, *industry_codes().values()}
+    expected = {(group, block) for group in groups for block in blocks}
     found = {(one.nationality_group, one.industry_block) for one in series}
     if found != expected or len(series) != len(expected):
         missing = ", ".join(f"{group} in {block}" for group, block in sorted(expected - found))
-        raise sheet.error(f"found {len(series)} columns, expected {len(expected)}; missing: {missing or 'none'}", header, 1)
+        raise sheet.error(
+            f"found {len(series)} columns, expected {len(expected)}; missing: {missing or 'none'}", header, 1
+        )

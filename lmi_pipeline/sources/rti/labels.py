@@ -6,9 +6,7 @@ import re
 from functools import cache
 
 from lmi_pipeline import catalog
-from lmi_pipeline.catalog import UNITED_KINGDOM
 
-_UK_LABELS = ("UK", "UK Total", "United Kingdom", "the United Kingdom")
 _AGE = re.compile(r"(\d+)(?: to |-)(\d+)")
 _AGE_AND_OVER = re.compile(r"(\d+)(?:\+| and over)")
 _PERCENTILE = re.compile(r"(\d{1,2})(?:st|nd|rd|th) percentile")
@@ -23,20 +21,20 @@ def regions() -> tuple[str, ...]:
 @cache
 def area_codes() -> dict[str, str]:
     """Area label as published to GSS code, the United Kingdom among them."""
-    return catalog.mapping("region_alias", "region_gss") | dict.fromkeys(_UK_LABELS, UNITED_KINGDOM)
+    return catalog.mapping("region_alias", "region")
 
 
 @cache
 def nationality_codes() -> dict[str, str]:
     """Nationality label of the ONS workbook to our group."""
-    return {"Total": "total", "EU": "eu", "Non-EU": "non_eu", "UK": "uk"}
+    return {"Total": "total"} | catalog.mapping("nationality_group", "code", key="name")
 
 
 @cache
 def industry_codes() -> dict[str, str]:
     """Industry label as published, in lower case, to our block."""
-    names = catalog.mapping("industry_block", "code", key="name")
-    return {name.casefold(): code for name, code in names.items()}
+    aliases = catalog.mapping("industry_block_alias", "industry_block")
+    return {label.casefold(): block for label, block in aliases.items()}
 
 
 def age_code(label: str) -> str | None:
@@ -48,9 +46,7 @@ def age_code(label: str) -> str | None:
     return None
 
 
-def percentile_code(label: str) -> str | None:
-    """``p05`` for ``5th percentile``; the median may be named ``Median``."""
-    if label == "Median":
-        return "p50"
+def percentile_measure(label: str) -> str | None:
+    """``pay_percentile_05`` for ``5th percentile``."""
     match = _PERCENTILE.fullmatch(label)
-    return f"p{int(match[1]):02d}" if match else None
+    return f"pay_percentile_{int(match[1]):02d}" if match else None

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from lmi_pipeline.catalog import UNITED_KINGDOM
 from lmi_pipeline.sources.base import FileIdentity, ReadResult
-from lmi_pipeline.sources.rti.labels import UNITED_KINGDOM, area_codes, nationality_codes, regions
+from lmi_pipeline.sources.rti.labels import area_codes, nationality_codes, regions
 from lmi_pipeline.sources.rti.table import data_columns, header_row, month_rows, unit_of
 from lmi_pipeline.sources.workbook import Sheet, Workbook, cells, header_labels
 

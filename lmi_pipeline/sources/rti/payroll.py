@@ -98,4 +98,4 @@ def _refuse_holes(sheet: Sheet, header: int, columns: range) -> None:
         for column in columns:
             first_change = row == header + 1 and sheet.text(header, column) == "Change on previous month"
             if sheet.rows[row][column] == "" and not first_change:
-                raise sheet.error("empty data cell; expected a number", row, column)
+                raise sheet.error("empty data cell, or a spreadsheet error; expected a number", row, column)

@@ -71,42 +71,55 @@ def tidy_monthly_employments(raw: pd.DataFrame) -> pd.DataFrame:
             "synthetic": raw["synthetic"],
         }
     )
-    return _without_repeated_eu(frame, raw)
-
-
-def _without_repeated_eu(frame: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
     key = ["sha256", "month", "area_code", "nationality_group", "industry_block"]
+    return _without_repeats(frame, raw, key, "employment_count")
+
+
+def _without_repeats(frame: pd.DataFrame, raw: pd.DataFrame, key: list[str], value: str) -> pd.DataFrame:
+    """Leave out figures that stand on a second sheet too, once they are seen to be the same."""
     repeated = frame.duplicated(key)
-    first = frame[~repeated].set_index(key)["employment_count"]
-    again = frame.loc[repeated].set_index(key)["employment_count"]
-    differs = (again != first.reindex(again.index)).fillna(False)
-    if differs.any():
-        position = frame.index[repeated][differs.to_numpy()][0]
-        raise unknown_cell(raw, raw.index == position, "differs from the same figure on the sheet of all nationalities.")
+    first = frame[~repeated].set_index(key)[value]
+    again = frame[repeated].set_index(key)[value]
+    same = again.astype("Float64").eq(first.reindex(again.index).astype("Float64")).fillna(True)
+    if not same.all():
+        position = frame.index[repeated][~same.to_numpy(dtype=bool)][0]
+        differs = pd.Series(raw.index == position, index=raw.index)
+        raise unknown_cell(raw, differs, "differs from the same figure on an earlier sheet.")
     return frame[~repeated].reset_index(drop=True)
 
 
 def tidy_monthly_payroll(raw: pd.DataFrame) -> pd.DataFrame:
-    """Employees and pay from the cells of layout ``payroll``."""
+    """Employees and pay from the cells of layout ``payroll``.
+
+    The sheet of flows repeats the change on the previous month; the repeat is compared and left out.
+    The median of pay growth is stored as a proportion and shown in per cent: here it is per cent.
+    """
     raw = _of_layout(raw, payroll.LAYOUT)
-    columns = raw.drop_duplicates(["sheet", "column_label"])
-    found = {
-        (sheet, label): categories.category(payroll.table_of(sheet), label)
-        for sheet, label in zip(columns["sheet"], columns["column_label"], strict=True)
-    }
-    position = raw.groupby(["sheet", "column_label"], sort=False).ngroup().to_numpy()
-    found_list = list(found.values())
-    unknown = pd.Series([one is None for one in found_list]).to_numpy()[position]
-    if unknown.any():
-        raise unknown_cell(raw, pd.Series(unknown), f"unknown category {raw['column_label'][unknown].iloc[0]!r}.")
-    coded = pd.DataFrame(found_list, dtype="str").take(position).reset_index(drop=True)
-    return pd.DataFrame(
+    coded = _categories(raw)
+    scale = (coded["measure"] == categories.PAY_GROWTH).map({True: 100.0, False: 1.0})
+    frame = pd.DataFrame(
         {
             "release": raw["release"],
             "month": _mapped(raw, "row_label", month_key, "month"),
             **{name: coded[name] for name in coded.columns},
-            "measure_value": raw["cell_value"],
+            "measure_value": raw["cell_value"] * scale,
             "sha256": raw["sha256"],
             "synthetic": raw["synthetic"],
         }
     )
+    key = ["sha256", "month", "measure", "breakdown", "category_code"]
+    return _without_repeats(frame, raw, key, "measure_value")
+
+
+def _categories(raw: pd.DataFrame) -> pd.DataFrame:
+    """Measure, breakdown and category of every cell; each column of each sheet is looked up once."""
+    pairs = raw[["sheet", "column_label"]]
+    position = pairs.groupby(["sheet", "column_label"], sort=False).ngroup().to_numpy()
+    columns = pairs.drop_duplicates().itertuples(index=False)
+    found = [categories.category(payroll.table_of(sheet), label) for sheet, label in columns]
+    unknown = pd.Series([one is None for one in found], dtype="bool").to_numpy()[position]
+    if unknown.any():
+        label = raw["column_label"][unknown].iloc[0]
+        raise unknown_cell(raw, pd.Series(unknown, index=raw.index), f"unknown category {label!r}.")
+    coded = pd.DataFrame(found, columns=list(categories.Category._fields), dtype="str")
+    return coded.take(position).reset_index(drop=True)
