@@ -45,8 +45,8 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
     extra = [c for c in frame.columns if c not in table.columns]
     if missing or extra:
         raise SchemaError(
-            f"table '{table.name}': columns do not agree with the catalogue: missing {missing}, not catalogued {extra}; "
-            f"change the asset or catalog/tables/{table.layer}.yml"
+            f"table '{table.name}': columns do not agree with the catalogue: missing {missing}, not catalogued {extra};"
+            f" change the asset or catalog/tables/{table.layer}.yml"
         )
     if frame.empty:
         raise SchemaError(f"table '{table.name}': no rows to write; check that its upstream assets have rows")

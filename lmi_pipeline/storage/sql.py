@@ -1,0 +1,196 @@
+"""SQL models and tests of ``dbt_like_sql``, run in an in-process DuckDB over the lake.
+
+A model is one SELECT that makes one catalogued table; a test is one SELECT of failing rows, of which
+only the count leaves. ``{{ ref('table') }}`` names another table, ``{{ codelist('name') }}`` a code list
+and ``{{ param('reliability.withhold_below') }}`` a threshold of the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lmi_pipeline import catalog
+from lmi_pipeline.errors import SchemaError
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from lmi_pipeline.storage.lake import Lake
+
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "float": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMPTZ",
+}
+
+
+@dataclass(frozen=True)
+class SqlModel:
+    """One SELECT of the project.
+
+    Attributes
+    ----------
+    name : str
+        Table it makes, or name of the test.
+    path : Path
+        File it stands in.
+    text, sql : str
+        As written, and with its names filled in.
+    refs : tuple of str
+        Tables it reads, in order of appearance.
+    codelists : tuple of str
+        Code lists it reads.
+    """
+
+    name: str
+    path: Path
+    text: str
+    sql: str
+    refs: tuple[str, ...]
+    codelists: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SqlTest:
+    """A SELECT of rows that should not be there."""
+
+    table: str
+    rule: str
+    model: SqlModel
+
+
+def _parameter(path: str) -> Any:
+    found: Any = catalog.thresholds()
+    for part in path.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            raise SchemaError(f"param('{path}'): no '{part}' in catalog/thresholds.yml")
+        found = found[part]
+    return found
+
+
+def parse(path: Path) -> SqlModel:
+    """Read one SQL file and fill in its names.
+
+    Raises
+    ------
+    SchemaError
+        It names a table, code list or threshold that is not in the catalogue.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    refs: list[str] = []
+    lists: list[str] = []
+
+    def ref(table: str) -> str:
+        refs.append(catalog.table(table).name)
+        return table
+
+    def codelist(name: str) -> str:
+        catalog.codelist(name)
+        lists.append(name)
+        return f"codelist_{name}"
+
+    text = path.read_text(encoding="utf-8")
+    engine = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - SQL, not HTML
+    names = {"ref": ref, "codelist": codelist, "param": _parameter, "united_kingdom": catalog.UNITED_KINGDOM}
+    sql = engine.from_string(text).render(**names)
+    return SqlModel(path.stem, path, text, sql, tuple(dict.fromkeys(refs)), tuple(dict.fromkeys(lists)))
+
+
+def load_models(root: Path) -> dict[str, SqlModel]:
+    """Models under a folder by table name, each after those it reads.
+
+    Raises
+    ------
+    SchemaError
+        A file is not named after a catalogued table, stands twice, or models read each other in a circle.
+    """
+    models: dict[str, SqlModel] = {}
+    for path in sorted(root.rglob("*.sql")):
+        if path.stem in models:
+            raise SchemaError(f"SQL model '{path.stem}' stands twice: {models[path.stem].path} and {path}")
+        models[catalog.table(path.stem).name] = parse(path)
+    graph = {name: [ref for ref in model.refs if ref in models] for name, model in models.items()}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise SchemaError(f"SQL models read each other in a circle: {' -> '.join(error.args[1])}") from error
+    return {name: models[name] for name in order}
+
+
+def load_tests(root: Path) -> list[SqlTest]:
+    """SQL tests of a folder; files are named ``<table>__<rule>.sql``."""
+    tests = []
+    for path in sorted(root.glob("*.sql")):
+        table = next(
+            (t for t in sorted(catalog.tables(), key=len, reverse=True) if path.stem.startswith(f"{t}__")), None
+        )
+        if table is None:
+            raise SchemaError(f"SQL test {path.name} is not named <table>__<rule>.sql after a catalogued table")
+        tests.append(SqlTest(table, path.stem.removeprefix(f"{table}__"), parse(path)))
+    return tests
+
+
+def _connect(model: SqlModel, lake: Lake, replace: Mapping[str, pd.DataFrame]) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    connection = duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    )
+    for name in model.refs:
+        connection.register(name, replace[name] if name in replace else lake.dataset(name))
+    for name in model.codelists:
+        connection.register(f"codelist_{name}", catalog.codelist(name))
+    return connection
+
+
+def run_model(model: SqlModel, lake: Lake, *, replace: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
+    """Rows of a model over the lake, in key order.
+
+    Parameters
+    ----------
+    replace : mapping of str to DataFrame, optional
+        Frames to read instead of the lake's tables.
+    """
+    with _connect(model, lake, replace or {}) as connection:
+        frame: pd.DataFrame = connection.execute(model.sql).to_arrow_table().to_pandas()
+    key = [column for column in catalog.table(model.name).key if column in frame.columns]
+    return frame.sort_values(key, ignore_index=True)
+
+
+def run_test(test: SqlTest, lake: Lake, *, replace: Mapping[str, pd.DataFrame] | None = None) -> int:
+    """Number of rows a test selects; the rows themselves stay inside."""
+    with _connect(test.model, lake, replace or {}) as connection:
+        found = connection.execute(
+            f"select count(*) from ({test.model.sql.rstrip().rstrip(';')}) as failing"
+        ).fetchone()
+    return int(found[0]) if found else 0
+
+
+def column_lineage(model: SqlModel) -> dict[str, list[str]]:
+    """Columns of other tables behind each column of a model, as ``table.column``."""
+    from sqlglot import exp
+    from sqlglot.lineage import lineage
+
+    schema = {
+        name: {column: _SQL_TYPES[catalog.column(column).type] for column in catalog.table(name).columns}
+        for name in model.refs
+    }
+    schema |= {f"codelist_{name}": dict.fromkeys(catalog.codelist(name).columns, "VARCHAR") for name in model.codelists}
+    found: dict[str, list[str]] = {}
+    for column in catalog.table(model.name).columns:
+        origins = set()
+        for node in lineage(column, model.sql, schema=schema, dialect="duckdb").walk():
+            if isinstance(node.expression, exp.Table) and node.expression.name in model.refs:
+                origins.add(f"{node.expression.name}.{node.name.split('.')[-1].strip(chr(34))}")
+        found[column] = sorted(origins)
+    return found
