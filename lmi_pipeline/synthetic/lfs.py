@@ -27,7 +27,8 @@ LAST_QUARTER_WITH_COUNTRY = "2017-04"
 # ISO country, group of countries, cumulative share; one table for those born in the EU, one for those born outside it.
 EU_COUNTRIES = (
     (616, 3, 0.24), (642, 4, 0.36), (372, 2, 0.47), (276, 2, 0.56), (380, 2, 0.63), (620, 2, 0.68), (440, 3, 0.74),
-    (250, 2, 0.79), (100, 4, 0.83), (428, 3, 0.86), (348, 3, 0.89), (300, 2, 0.92), (528, 2, 0.95), (703, 3, 0.98), (191, 5, 1.0),
+    (250, 2, 0.79), (100, 4, 0.83), (428, 3, 0.86), (348, 3, 0.89), (300, 2, 0.92), (528, 2, 0.95),
+    (703, 3, 0.98), (191, 5, 1.0),
 )  # fmt: skip
 OTHER_COUNTRIES = (
     (356, 9, 0.15), (586, 9, 0.24), (50, 9, 0.29), (566, 11, 0.34), (710, 11, 0.39), (156, 8, 0.44), (840, 13, 0.49),
@@ -62,7 +63,13 @@ def respondents(truth: SyntheticTruth, quarter: str) -> Columns:
     wave = np.repeat(np.arange(1, WAVES + 1), [len(i) for i in intakes])
     age = np.minimum(people.age_at_entry + (wave - 1 + people.birthday_quarter) // 4, 99)
     answered = np.concatenate([lfs_weights.responds(i, w, quarter) for w, i in enumerate(intakes, start=1)])
-    sample = {"age": age, "sex": people.sex, "birth": people.birth, "region": people.region, "stated": people.birth_stated}
+    sample = {
+        "age": age,
+        "sex": people.sex,
+        "birth": people.birth,
+        "region": people.region,
+        "stated": people.birth_stated,
+    }
     design = lfs_weights.design_weights(truth, quarter, sample)
     level = lfs_work.qualification(people, age)
     work = lfs_work.activity(truth, quarter, people, age, rng)
@@ -70,7 +77,14 @@ def respondents(truth: SyntheticTruth, quarter: str) -> Columns:
     work |= lfs_work.hours_and_pay(quarter, people, age, work, wave, rng)
     number = np.repeat([i.number - FIRST_INTAKE for i in intakes], [len(i) for i in intakes])
     rows = {f.name: getattr(people, f.name) for f in fields(Intake) if f.name != "number"}
-    rows |= {"intake": number, "wave": wave, "age": age, "stated": people.birth_stated, "design": design, "level": level} | work
+    rows |= {
+        "intake": number,
+        "wave": wave,
+        "age": age,
+        "stated": people.birth_stated,
+        "design": design,
+        "level": level,
+    } | work
     rows["chance"] = rng.random((len(age), 3))
     return {name: values[answered] for name, values in rows.items()}
 
@@ -80,6 +94,7 @@ def _stack(intakes: list[Intake]) -> Intake:
     return Intake(number=0, **{n: np.concatenate([getattr(i, n) for i in intakes]) for n in names})
 
 
+@lru_cache(maxsize=4)
 def weights(truth: SyntheticTruth, quarter: str, suffix: int) -> np.ndarray:
     """Analysis weight of the respondents of a quarter in one edition."""
     rows = respondents(truth, quarter)
@@ -120,8 +135,8 @@ def person_columns(truth: SyntheticTruth, quarter: str) -> Columns:
 
 
 def _origin_columns(quarter: str, rows: Columns) -> Columns:
-    country, group = _origin(rows["birth"], rows["country_of_birth"])
-    nationality, nationality_group = _origin(rows["nationality"], rows["country_of_birth"])
+    country, group = origin(rows["birth"], rows["country_of_birth"])
+    nationality, nationality_group = origin(rows["nationality"], rows["country_of_birth"])
     stated = rows["stated"]
     short = np.where(rows["birth"] == 0, CRY12_UK[rows["region"]], country)
     columns = {"CRY12": np.where(stated, short, NO_ANSWER)}
@@ -132,7 +147,8 @@ def _origin_columns(quarter: str, rows: Columns) -> Columns:
     return columns | {name: np.where(stated, values, NO_ANSWER) for name, values in named.items()}
 
 
-def _origin(group: np.ndarray, draw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def origin(group: np.ndarray, draw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """ISO country and EUL group of countries of each person of a country-of-birth or nationality group."""
     country, area = np.full(len(group), UK_COUNTRY), np.full(len(group), UK_GROUP)
     for code, table in ((1, EU_COUNTRIES), (2, OTHER_COUNTRIES)):
         iso, areas, edges = (np.array(column) for column in zip(*table, strict=True))
@@ -143,8 +159,12 @@ def _origin(group: np.ndarray, draw: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _ethnicity(rows: Columns) -> np.ndarray:
     draw, birth = rows["country_of_birth"], rows["birth"]
-    at_home = np.select([draw < 0.91, draw < 0.93, draw < 0.95, draw < 0.965, draw < 0.97, draw < 0.99], [1, 2, 3, 4, 5, 8], 9)
-    abroad = np.select([draw < 0.15, draw < 0.24, draw < 0.29, draw < 0.39, draw < 0.44, draw < 0.49], [3, 4, 5, 8, 6, 1], 7)
+    at_home = np.select(
+        [draw < 0.91, draw < 0.93, draw < 0.95, draw < 0.965, draw < 0.97, draw < 0.99], [1, 2, 3, 4, 5, 8], 9
+    )
+    abroad = np.select(
+        [draw < 0.15, draw < 0.24, draw < 0.29, draw < 0.39, draw < 0.44, draw < 0.49], [3, 4, 5, 8, 6, 1], 7
+    )
     return np.select([birth == 0, birth == 1], [at_home, np.where(draw < 0.95, 1, 9)], abroad)
 
 

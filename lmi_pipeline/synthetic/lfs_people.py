@@ -164,7 +164,9 @@ def _births(own: np.ndarray, role: np.ndarray, rng: np.random.Generator) -> np.n
 def _ages(first_age: np.ndarray, role: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     size = len(first_age)
     partner = np.clip(first_age + np.rint(rng.normal(0, 4, size)), 18, 90)
-    third = np.where(first_age >= 40, rng.integers(16, 27, size), np.clip(first_age + rng.integers(-6, 7, size), 16, 90))
+    third = np.where(
+        first_age >= 40, rng.integers(16, 27, size), np.clip(first_age + rng.integers(-6, 7, size), 16, 90)
+    )
     child = rng.integers(0, 16, size)
     return np.select([role == 0, role == 1, role == 2], [first_age, partner, third], child).astype(int)
 
@@ -174,4 +176,3 @@ def _sexes(role: np.ndarray, person: np.ndarray, age: np.ndarray, rng: np.random
     female = rng.random(len(role)) < margins.female_share(age)
     first = female[np.maximum(np.arange(len(role)) - person, 0)]
     return np.where((role == 1) & (rng.random(len(role)) < 0.97), ~first, female).astype(int)
-

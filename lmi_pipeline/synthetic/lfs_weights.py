@@ -70,7 +70,11 @@ def design_weights(truth: SyntheticTruth, quarter: str, sample: dict[str, np.nda
     band = np.searchsorted(COARSE_AGES, sample["age"], side="right")
     bands = len(COARSE_AGES) + 1
     by_age = np.zeros((len(GROUPS), 2, bands))
-    np.add.at(by_age, (slice(None), slice(None), np.searchsorted(COARSE_AGES, margins.AGES, side="right")), structure.sum(axis=1))
+    np.add.at(
+        by_age,
+        (slice(None), slice(None), np.searchsorted(COARSE_AGES, margins.AGES, side="right")),
+        structure.sum(axis=1),
+    )
     cells = [
         sample["birth"] * len(REGIONS) + sample["region"],
         (sample["birth"] * 2 + sample["sex"]) * bands + band,
@@ -79,7 +83,9 @@ def design_weights(truth: SyntheticTruth, quarter: str, sample: dict[str, np.nda
     return rake(start, cells, [structure.sum(axis=(2, 3)).ravel(), by_age.ravel()])
 
 
-def _population_cells(truth: SyntheticTruth, quarter: str, sample: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _population_cells(
+    truth: SyntheticTruth, quarter: str, sample: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     structure = truth.age_structure(quarter).sum(axis=0)
     bands = len(CONTROL_AGES) + 1
     totals = np.zeros((len(REGIONS), 2, bands))
@@ -88,7 +94,9 @@ def _population_cells(truth: SyntheticTruth, quarter: str, sample: dict[str, np.
     return (sample["region"] * 2 + sample["sex"]) * bands + band, totals.ravel()
 
 
-def population_weights(truth: SyntheticTruth, quarter: str, sample: dict[str, np.ndarray], design: np.ndarray) -> np.ndarray:
+def population_weights(
+    truth: SyntheticTruth, quarter: str, sample: dict[str, np.ndarray], design: np.ndarray
+) -> np.ndarray:
     """Weights of respondents post-stratified to region, sex and age: nothing corrects for country of birth."""
     cell, totals = _population_cells(truth, quarter, sample)
     return rake(design, [cell], [totals], steps=1)

@@ -47,13 +47,17 @@ def activity(truth: SyntheticTruth, quarter: str, people: Intake, age: np.ndarra
     employee = _employee_probability(truth, at)[people.nationality, years]
     self_employed = margins.SELF_EMPLOYED_SHAPE[years] * (0.9 if at >= quarter_index("2020-04") else 1.0)
     other_work = np.where(age >= 16, 0.003, 0.0)
-    unemployed = np.interp(age, (16, 18, 25, 50, 64, 70), (0.12, 0.09, 0.035, 0.022, 0.012, 0.0)) * _jobless(at) * (age >= 16)
+    unemployed = (
+        np.interp(age, (16, 18, 25, 50, 64, 70), (0.12, 0.09, 0.035, 0.022, 0.012, 0.0)) * _jobless(at) * (age >= 16)
+    )
     edges = np.cumsum(np.stack([employee, self_employed, other_work, unemployed]), axis=0)
     status = (place >= edges).sum(axis=0)
     kind = rng.random(len(people))
     other = np.where(kind < 0.5, 3, 4)
     detailed = np.select(
-        [age < 16, status == 0, status == 1, status == 2, status == 3], [34, 1, 2, other, 5], _inactive(age, people, kind)
+        [age < 16, status == 0, status == 1, status == 2, status == 3],
+        [34, 1, 2, other, 5],
+        _inactive(age, people, kind),
     )
     working = detailed <= 4
     return {
@@ -134,7 +138,9 @@ def job(people: Intake, age: np.ndarray, work: dict, level: np.ndarray) -> dict:
     occupation = codes[np.minimum(found, starts[major] - 1)]
     section, division = _industry(people)
     public = draw[:, 3] < np.select([section == s for s in PUBLIC_SHARE], list(PUBLIC_SHARE.values()), 0.03)
-    full_time = draw[:, 4] < np.where(people.sex == 1, 0.6, 0.88) * np.interp(age, (16, 22, 30, 60, 68), (0.4, 0.85, 1, 0.95, 0.5))
+    full_time = draw[:, 4] < np.where(people.sex == 1, 0.6, 0.88) * np.interp(
+        age, (16, 22, 30, 60, 68), (0.4, 0.85, 1, 0.95, 0.5)
+    )
 
     def routed(values: np.ndarray) -> np.ndarray:
         return np.where(working, values, NOT_ROUTED)
@@ -171,7 +177,9 @@ def hours_and_pay(
     level = MAJOR_PAY_2019[np.where(working, work["SOC10M"] // 1000 - 1, 0)] * 1.028**years
     level = level * np.where(people.sex == 1, 0.92, 1.0) * np.where(people.region == margins.LONDON, 1.2, 1.0)
     level = level * np.interp(age, (16, 22, 40, 65), (0.6, 0.78, 1.05, 0.98))
-    hourly = np.round(np.maximum(level * np.exp(0.28 * (people.latent_job[:, 4] - 0.5) + rng.normal(0, 0.24, size)), 4.5), 2)
+    hourly = np.round(
+        np.maximum(level * np.exp(0.28 * (people.latent_job[:, 4] - 0.5) + rng.normal(0, 0.24, size)), 4.5), 2
+    )
     paid = (work["INECAC05"] == 1) & np.isin(wave, (1, 5))
     silent = paid & (rng.random(size) < 0.06)
     weekly = np.rint(hourly * basic)

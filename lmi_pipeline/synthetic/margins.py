@@ -46,7 +46,12 @@ NATURAL_CHANGE = {
 # Growth of employees on the year beyond the last published quarter.
 EMPLOYEE_GROWTH_2023 = {"uk": 0.006, "eu": -0.012, "non_eu": 0.15}
 # Within a quarter, month by month (first, second, third month; sums to zero).
-MONTH_PATTERN = {1: (-0.003, 0.0, 0.003), 4: (-0.002, 0.0, 0.002), 7: (0.001, -0.002, 0.001), 10: (-0.002, 0.001, 0.001)}
+MONTH_PATTERN = {
+    1: (-0.003, 0.0, 0.003),
+    4: (-0.002, 0.0, 0.002),
+    7: (0.001, -0.002, 0.001),
+    10: (-0.002, 0.001, 0.001),
+}
 
 # Nationality given country of birth: rows of (uk, eu, non_eu) nationals.
 NATIONALITY_GIVEN_BIRTH = {"uk": (0.992, 0.005, 0.003), "eu": (0.17, 0.82, 0.01), "non_eu": (0.52, 0.06, 0.42)}
@@ -58,7 +63,9 @@ AGE_ANCHORS = {
 }
 AGES = np.arange(91)
 # Share of an age that is an employee, before it is scaled to the employees of a nationality group.
-EMPLOYEE_SHAPE = np.interp(AGES, (15, 16, 18, 24, 30, 50, 60, 66, 72, 80), (0, 0.25, 0.5, 0.68, 0.75, 0.73, 0.5, 0.13, 0.04, 0))
+EMPLOYEE_SHAPE = np.interp(
+    AGES, (15, 16, 18, 24, 30, 50, 60, 66, 72, 80), (0, 0.25, 0.5, 0.68, 0.75, 0.73, 0.5, 0.13, 0.04, 0)
+)
 EMPLOYEE_SHAPE[:16] = 0.0
 SELF_EMPLOYED_SHAPE = np.interp(AGES, (16, 25, 40, 60, 70, 80), (0.0, 0.05, 0.12, 0.14, 0.07, 0.01)) * (AGES >= 16)
 

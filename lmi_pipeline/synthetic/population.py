@@ -149,7 +149,9 @@ def _react(employees: np.ndarray, reaction: np.ndarray, share: np.ndarray) -> np
     growth = employees[..., 4:] / employees[..., :-4] - 1
     adjusted = growth[1:] - growth[:1]
     base = QUARTERS.index(BASE_QUARTER)
-    base_growth = np.array([margins.NET_MIGRATION_2019[g] / margins.BASE_POPULATION[g] for g in GROUPS[1:]])[:, None, None]
+    base_growth = np.array([margins.NET_MIGRATION_2019[g] / margins.BASE_POPULATION[g] for g in GROUPS[1:]])[
+        :, None, None
+    ]
     moved = base_growth + reaction[..., 4:] * (adjusted - adjusted[..., base - 4 : base - 3])
     level = np.array([margins.BASE_POPULATION[g] for g in GROUPS[1:]])[:, None] * share
     population = np.zeros((*level.shape, len(QUARTERS)))

@@ -83,7 +83,13 @@ def write_nationality_releases(truth: SyntheticTruth, folder: Path) -> Iterator[
 
 
 def _notice(title: str, published: date) -> Rows:
-    return [[title], [""], ["Notes (general):"], [1, NOTICE], [2, f"Laid out like the edition of {published:%d %B %Y}."]]
+    return [
+        [title],
+        [""],
+        ["Notes (general):"],
+        [1, NOTICE],
+        [2, f"Laid out like the edition of {published:%d %B %Y}."],
+    ]
 
 
 def _nationality_sheet(employees: np.ndarray, adjustment: str, labels: tuple[str, ...]) -> Rows:

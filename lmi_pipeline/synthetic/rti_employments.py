@@ -32,9 +32,12 @@ INDUSTRY_SHARE = {
 }
 EU_PARTS = (0.41, 0.39, 0.19, 0.01)
 JOBS_PER_EMPLOYEE = np.array([1.045, 1.035, 1.08])
-EDITION_2021, EDITION_2022 = "paye_employments_jul14jun21.xlsx", (
-    "Payrolled_employments_in_the_UK_by_region__industry_and_nationality__from_July_2014_to_December_2022"
-    "_-_Data_tables.ods"
+EDITION_2021, EDITION_2022 = (
+    "paye_employments_jul14jun21.xlsx",
+    (
+        "Payrolled_employments_in_the_UK_by_region__industry_and_nationality__from_July_2014_to_December_2022"
+        "_-_Data_tables.ods"
+    ),
 )
 # Employments below this number are confidential.
 CONFIDENTIAL_BELOW = 100
@@ -93,7 +96,12 @@ def _write_2021(path: Path, jobs: np.ndarray) -> Path:
     parts = _sheet_2021_parts(_with_totals(_eu_parts(jobs)))
     sheets: dict[str, Rows] = {
         "Cover sheet": [["Synthetic layout of HM Revenue and Customs"], [NOTICE]],
-        "Contents": [["Contents "], ["This worksheet contains one table "], ["Tab ", "Description "], *([n, n] for n in names)],
+        "Contents": [
+            ["Contents "],
+            ["This worksheet contains one table "],
+            ["Tab ", "Description "],
+            *([n, n] for n in names),
+        ],
         "Notes ": [["Notes related to the data in this workbook"], [NOTICE], ["This worksheet contains one table "]],
         "UK_for_UK,EU_and_nonEU": national,
         "UK_for_EU14,EU8,EU2_&_Other_EU": parts,
@@ -114,7 +122,7 @@ def _sheet_2021_parts(values: np.ndarray) -> Rows:
     kinds = ("EU14 nationals", "EU8 nationals", "EU2 nationals", "Other EU nationals")
     first = ["Total EU employment counts", *(f"Total {kind} employment counts" for kind in kinds)]
     rest = [f"{head} employment counts{i}" for i in INDUSTRIES for head in ("Total EU", *kinds)]
-    title = "Monthly counts of payrolled employments in the United Kingdom by industry for EU14, EU8, EU2 and other EU (synthetic)"
+    title = "Monthly counts of payrolled employments in the United Kingdom for EU14, EU8, EU2 and other EU (synthetic)"
     return _table_2021(title, [*first, *rest], values)
 
 
@@ -127,9 +135,15 @@ def _write_2022(path: Path, jobs: np.ndarray) -> Path:
     areas = ("England", *(REGION_LABELS[i].replace("The", "the") for i in _SHEET_ORDER))
     kinds = ("UK nationals", "EU nationals", "non-EU nationals")
     eu_kinds = ("EU14 nationals", "EU8 nationals", "EU2 nationals", "other EU nationals")
-    titles = [f"Monthly counts of payrolled employments in {a} for UK, EU and non-EU nationals (synthetic)" for a in areas]
-    titles.insert(0, "Monthly counts of payrolled employments in the United Kingdom for UK, EU and non-EU nationals (synthetic)")
-    titles.insert(1, "Monthly counts of payrolled employments in the United Kingdom for EU14, EU8, EU2 and other EU (synthetic)")
+    titles = [
+        f"Monthly counts of payrolled employments in {a} for UK, EU and non-EU nationals (synthetic)" for a in areas
+    ]
+    titles.insert(
+        0, "Monthly counts of payrolled employments in the United Kingdom for UK, EU and non-EU nationals (synthetic)"
+    )
+    titles.insert(
+        1, "Monthly counts of payrolled employments in the United Kingdom for EU14, EU8, EU2 and other EU (synthetic)"
+    )
     tables = [(_with_totals(jobs.sum(axis=2)), kinds), (_with_totals(_eu_parts(jobs)), eu_kinds)]
     tables += [(_with_totals(area), kinds) for area in _areas(jobs)]
     numbered = [str(number) for number in range(1, len(tables) + 1)]
@@ -147,7 +161,9 @@ def _table_2022(title: str, kinds: tuple[str, ...], values: np.ndarray) -> Rows:
     industries = ("", *(_tidy_label(industry) for industry in INDUSTRIES))
     header = [f"Total {kind}employment counts{i}" for i in industries for kind in ("", *(f"{k} " for k in kinds))]
     body = _cells(values, "[c]")
-    shorthand = [["Some shorthand is used in this table, [c] = confidential"]] if any("[c]" in row for row in body) else []
+    shorthand = (
+        [["Some shorthand is used in this table, [c] = confidential"]] if any("[c]" in row for row in body) else []
+    )
     rows = ([label, *row] for label, row in zip(MONTH_LABELS, body, strict=False))
     return [[title], ["This tab contains 1 table"], *shorthand, ["Date", *header], *rows, ["End of worksheet"]]
 

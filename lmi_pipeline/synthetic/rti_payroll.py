@@ -26,7 +26,28 @@ SECTION_LABELS = (
     "Households and Extraterritorial",
 )  # fmt: skip
 SECTION_SHARE = (0.7, 0.2, 8.2, 0.4, 0.6, 4, 15.5, 4.2, 7.5, 4.2, 3.8, 1.5, 7.2, 8.6, 5, 10, 13, 2.1, 1.9, 1.4)
-SECTION_PAY = (0.85, 2.0, 1.25, 1.6, 1.2, 1.15, 0.8, 1.05, 0.5, 1.6, 1.7, 1.05, 1.35, 0.85, 1.2, 0.95, 0.95, 0.7, 0.75, 0.8)
+SECTION_PAY = (
+    0.85,
+    2.0,
+    1.25,
+    1.6,
+    1.2,
+    1.15,
+    0.8,
+    1.05,
+    0.5,
+    1.6,
+    1.7,
+    1.05,
+    1.35,
+    0.85,
+    1.2,
+    0.95,
+    0.95,
+    0.7,
+    0.75,
+    0.8,
+)
 AGE_SHARE = (1.6, 12.6, 23.6, 33.4, 25.3, 3.5)
 AGE_PAY = (0.2, 0.7, 1.08, 1.2, 1.1, 0.7)
 REGION_PAY = (0.94, 0.96, 0.94, 0.95, 0.96, 1.02, 1.28, 1.06, 0.96, 0.94, 1.0, 0.92)
@@ -102,7 +123,9 @@ def _sheets(edition: Edition, employees: np.ndarray) -> dict[str, Rows]:
         ["Date", "Median of pay growth"], growth[:, None], 12,
     )  # fmt: skip
     by_age = _split(employees.sum(axis=0), AGE_SHARE)
-    sheets |= _breakdown(28, "Age", (None, (*edition.ages, "UK")), _measures(by_age, median, AGE_PAY), "UK, all industries")
+    sheets |= _breakdown(
+        28, "Age", (None, (*edition.ages, "UK")), _measures(by_age, median, AGE_PAY), "UK, all industries"
+    )
     sheets |= _placeholders(32, ("NUTS1Age", "NUTS1Sector"), edition)
     return sheets
 
@@ -173,7 +196,13 @@ def _head(title: str, area: str, unit: str, extra: tuple[list[str], ...]) -> lis
 
 
 def _sheet(
-    title: str, area: str, unit: str, extra: tuple[list[str], ...], header: list[str], values: np.ndarray, start: int = 0
+    title: str,
+    area: str,
+    unit: str,
+    extra: tuple[list[str], ...],
+    header: list[str],
+    values: np.ndarray,
+    start: int = 0,
 ) -> Rows:
     rows = ([label, *row] for label, row in zip(MONTH_LABELS[start:], values.tolist(), strict=False))
     return [*_head(title, area, unit, extra), header, *rows]
@@ -205,5 +234,7 @@ def _placeholders(number: int, names: tuple[str, ...], edition: Edition) -> dict
         ["The latest release can be found here"],
     ]
     return {
-        f"{number + 4 * i + j}. {measure} ({name})": text for i, name in enumerate(names) for j, measure in enumerate(MEASURES)
+        f"{number + 4 * i + j}. {measure} ({name})": text
+        for i, name in enumerate(names)
+        for j, measure in enumerate(MEASURES)
     }

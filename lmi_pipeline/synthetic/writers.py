@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -16,7 +16,9 @@ import xlsxwriter
 Cell = str | int | float | date | None
 Rows = Sequence[Sequence[Cell]]
 
-NOTICE = "Synthetic data: a simulated United Kingdom. No figure in this file was published by anybody or describes anyone."
+NOTICE = (
+    "Synthetic data: a simulated United Kingdom. No figure in this file was published by anybody or describes anyone."
+)
 
 
 def write_xlsx(path: Path, sheets: Mapping[str, Rows], created: date) -> Path:
@@ -26,11 +28,16 @@ def write_xlsx(path: Path, sheets: Mapping[str, Rows], created: date) -> Path:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream, xlsxwriter.Workbook(stream, {"strings_to_urls": False}) as book:
-        book.set_properties({"created": datetime(created.year, created.month, created.day), "comments": NOTICE})
+        book.set_properties({"created": _midnight(created), "comments": NOTICE})
         day = book.add_format({"num_format": "dd mmm yyyy"})
         for name, rows in sheets.items():
             _fill(book.add_worksheet(name), rows, day)
     return path
+
+
+def _midnight(day: date) -> datetime:
+    """The workbook library takes times without a zone; a publication date has none."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).replace(tzinfo=None)
 
 
 def _fill(sheet: xlsxwriter.workbook.Worksheet, rows: Rows, day: xlsxwriter.workbook.Format) -> None:
@@ -41,7 +48,7 @@ def _fill(sheet: xlsxwriter.workbook.Worksheet, rows: Rows, day: xlsxwriter.work
             if isinstance(value, str):
                 sheet.write_string(row_number, column, value)
             elif isinstance(value, date):
-                sheet.write_datetime(row_number, column, datetime(value.year, value.month, value.day), day)
+                sheet.write_datetime(row_number, column, _midnight(value), day)
             else:
                 sheet.write_number(row_number, column, value)
 
@@ -94,7 +101,8 @@ def _ods_cell(value: Cell) -> str:
         return "<table:table-cell/>"
     if isinstance(value, str):
         return f'<table:table-cell office:value-type="string"><text:p>{escape(value)}</text:p></table:table-cell>'
-    return f'<table:table-cell office:value-type="float" office:value="{value}"><text:p>{value}</text:p></table:table-cell>'
+    number = f'office:value-type="float" office:value="{value}"'
+    return f"<table:table-cell {number}><text:p>{value}</text:p></table:table-cell>"
 
 
 def write_delimited(
