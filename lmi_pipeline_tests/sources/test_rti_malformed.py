@@ -46,7 +46,7 @@ def nationality_sheets() -> Sheets:
 
 def employments_sheets() -> Sheets:
     industries = catalog.codelist("industry_block_alias").drop_duplicates("industry_block")["code"]
-    sheets: Sheets = {"Cover sheet": [["Payrolled employments in the UK, from July 2014 to September 2014"]]}
+    sheets: Sheets = {"Cover sheet": [["Payrolled employments in the UK"]]}
     names = ["United Kingdom", "England", *catalog.codelist("region")["name"].replace("East of England", "East")]
     for area in names:
         name = UK_SHEET if area == "United Kingdom" else area.replace(" ", "_").replace("The", "the")
@@ -67,7 +67,7 @@ def employments_rows(area: str, split: str, groups: tuple[str, ...], values: lis
 
 
 def payroll_sheets() -> Sheets:
-    sheets: Sheets = {"Index": [["Earnings and employment from Pay As You Earn Real Time Information, UK: Oct 2022"]]}
+    sheets: Sheets = {"Index": [["Earnings and employment"], ["Date of publication: 11 October 2022"]]}
     for number, table in enumerate(payroll.UNITS, start=1):
         sheets[f"{number}. {table}"] = [["Updated quarterly"], ["The next update is on 15 November 2022"]]
     rows = [["Title"], ["UK"], [], ["Units", "Payrolled employees"], []]
@@ -203,13 +203,27 @@ CASES = {
         "unknown area or nationalities",
     ),
     "missing industry column": (HMRC, drop_column("Wales", 5, range(2, 6)), "Wales", "B3", "missing: total in A"),
-    "release not of the cover": (HMRC, lambda sheets: sheets["Wales"].pop(), "Wales", "A5", "the cover says 2014-09"),
+    "release not of the cover": (
+        HMRC,
+        lambda sheets: sheets["Wales"].pop(),
+        "Wales",
+        "A5",
+        "that of the first table 2014-09",
+    ),
+    "month of the name": (
+        HMRC,
+        lambda sheets: sheets[UK_SHEET].pop(),
+        UK_SHEET,
+        "A5",
+        "the file's name says jul14sep14",
+    ),
+    "index without date": (RTISA, spoil("Index", 1, 0, "2022"), "Index", "A2", "expected 'Date of publication"),
     "repeat that differs": (HMRC, spoil(EU_SHEET, 4, 1, 21), EU_SHEET, "B5", "differs from the same figure"),
     "index of another month": (
         RTISA,
-        spoil("Index", 0, 0, "Information, UK: September 2022"),
+        spoil("Index", 1, 0, "Date of publication: 13 Sep 2022"),
         "Index",
-        "A1",
+        "A2",
         "the name says 2022-10, the Index sheet 2022-09",
     ),
     "unknown age": (

@@ -54,12 +54,12 @@ def identify(path: Path) -> FileIdentity:
     if layout == employments.LAYOUT:
         return FileIdentity(SOURCE, layout, employments.last_month(book))
     release = _named_release(match)
-    if layout == payroll.LAYOUT and payroll.index_month(book) != release[:7]:
+    if layout == payroll.LAYOUT and payroll.publication_month(book) != release[:7]:
         raise SourceError(
-            f"the name says {release[:7]}, the Index sheet {payroll.index_month(book)}",
+            f"the name says {release[:7]}, the Index sheet {payroll.publication_month(book)}",
             file=path.name,
             sheet="Index",
-            cell="A1",
+            cell="A2",
             hint="Keep the publisher's file name.",
         )
     return FileIdentity(SOURCE, layout, release)

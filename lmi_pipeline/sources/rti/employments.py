@@ -16,7 +16,7 @@ from lmi_pipeline.catalog import UNITED_KINGDOM
 from lmi_pipeline.errors import SourceError
 from lmi_pipeline.sources.base import FileIdentity, ReadResult
 from lmi_pipeline.sources.rti.labels import area_codes, industry_codes, regions
-from lmi_pipeline.sources.rti.table import data_columns, header_row, month_key, month_rows
+from lmi_pipeline.sources.rti.table import data_columns, header_row, month_key, month_of_name, month_rows
 from lmi_pipeline.sources.workbook import Sheet, Workbook, cells
 
 LAYOUT = "employments"
@@ -29,10 +29,10 @@ _NAMED = (
     r"UK_for_UK,EU_and_nonEU|UK_for_EU14,EU8,EU2_&_Other_EU|England|North_East|North_West|Yorkshire_and_the_Humber"
     r"|East_Midlands|West_Midlands|East|London|South_East|South_West|Scotland|Wales|Northern_Ireland"
 )
-_PERIOD = re.compile(r"from July 2014 to (\w+ \d{4})\s*")
+_NAMED_MONTH = re.compile(r"(?:jul14|_to_)(?P<month>[A-Za-z]{3})[a-z]*_?(?:20)?(?P<year>\d{2})(?!\d)")
 _CAPTION = re.compile(
-    r"Monthly counts of payrolled employments in (?:the )?(?P<area>.+?) by industry (?:2007 )?SIC codes \(.+?\)"
-    r" for (?P<split>UK, EU and non-EU|EU14, EU8, EU2 and other EU) nationals"
+    r"Monthly counts of payrolled employments in (?:the )?(?P<area>.+?)(?: by industry.*?)?"
+    r" for (?P<split>UK, EU and non-EU|EU14, EU8, EU2 and other EU)\b"
 )
 _HEADER = re.compile(
     r"(?:Total )?(?:(?P<group>UK|EU14|EU8|EU2|EU|non-EU|[Oo]ther EU) )?(?:nationals )?employment counts"
@@ -62,14 +62,14 @@ class Series(NamedTuple):
 
 
 def last_month(book: Workbook) -> str:
-    """Last month of data as the cover says: the release."""
-    cover = book.sheet(book.sheet_names[0])
-    for row in range(len(cover.rows)):
-        match = _PERIOD.search(cover.text(row, 0))
-        month = month_key(match[1]) if match else None
-        if month:
-            return month
-    raise cover.error("expected a title that ends in 'from July 2014 to <month> <year>'", 0)
+    """Last month of the first table, which is the release; a month in the file's name must be the same."""
+    sheet = book.sheet(_table_names(book)[0])
+    last = month_rows(sheet, header_row(sheet))[-1]
+    month = month_key(sheet.text(last, 0)) or ""
+    named = _NAMED_MONTH.search(book.file_name.replace(" ", "_"))
+    if named and f"20{named['year']}-{month_of_name(named['month']):02d}" != month:
+        raise sheet.error(f"the last month is {month}, the file's name says {named[0].strip('_')}", last)
+    return month
 
 
 def check(book: Workbook) -> None:
@@ -113,7 +113,7 @@ def _read_sheet(sheet: Sheet, release: str) -> tuple[tuple[str, str], pd.DataFra
     _check_header(sheet, header, series)
     last = month_key(sheet.text(rows[-1], 0))
     if last != release:
-        raise sheet.error(f"the last month is {last}, the cover says {release}", rows[-1])
+        raise sheet.error(f"the last month is {last}, that of the first table {release}", rows[-1])
     frame = cells(
         sheet,
         header_rows=(header,),

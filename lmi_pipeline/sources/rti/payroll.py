@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from lmi_pipeline.sources.base import FileIdentity, ReadResult
-from lmi_pipeline.sources.rti.table import data_columns, header_row, month_of_name, month_rows, unit_of
+from lmi_pipeline.sources.rti.table import MONTHS, data_columns, header_row, month_of_name, month_rows, unit_of
 from lmi_pipeline.sources.workbook import Sheet, Workbook, cells
 
 LAYOUT = "payroll"
@@ -32,7 +32,9 @@ _SINGLE = {
 _SPLITS = ("NUTS1", "NUTS2", "NUTS3", "LA", "Industry", "Age", "NUTS1Age", "NUTS1Sector")
 UNITS = _SINGLE | {f"{name} ({split})": unit for split in _SPLITS for name, unit in _STATISTICS.items()}
 EXPECTED = {table: rf"\d{{1,2}}\. {re.escape(table)}" for table in UNITS}
-_INDEX_TITLE = re.compile(r".*UK: ([A-Z][a-z]+) (\d{4})")
+_PUBLISHED = re.compile(
+    rf"Date of publication: \d{{1,2}} ({'|'.join(f'{m[:3]}(?:{m[3:]})?' for m in MONTHS)}) (\d{{4}})"
+)
 _PLACEHOLDER = "The next update is on "
 _PLACEHOLDER_ROWS = 5
 
@@ -47,12 +49,12 @@ def check(book: Workbook) -> None:
     book.require_sheets(EXPECTED, IGNORED)
 
 
-def index_month(book: Workbook) -> str:
+def publication_month(book: Workbook) -> str:
     """Month of publication as the Index sheet says, ``YYYY-MM``."""
     index = book.sheet("Index")
-    match = _INDEX_TITLE.fullmatch(index.text(0, 0))
+    match = _PUBLISHED.fullmatch(index.text(1, 0))
     if match is None:
-        raise index.error("expected a title that ends in 'UK: <month> <year>'", 0)
+        raise index.error("expected 'Date of publication: <day> <month> <year>'", 1)
     return f"{match[2]}-{month_of_name(match[1]):02d}"
 
 
