@@ -100,7 +100,7 @@ def test_core_rows_are_those_of_the_catalogue(rti, name):
     assert frame[required].notna().all().all()
     for column in table.columns:
         codes = catalog.column(column).codelist
-        if codes and column != "industry_block":
+        if codes:
             assert set(frame[column].dropna()) <= set(catalog.codes(codes)), column
 
 
@@ -227,3 +227,20 @@ def test_payroll_has_one_empty_cell_the_change_in_the_first_month(rti):
     for name in (OCTOBER, FEBRUARY):
         empty = read(rti / name).frame.query("cell_value.isna()")
         assert empty[["row_label", "column_label"]].to_numpy().tolist() == [["July 2014", "Change on previous month"]]
+
+
+def test_median_of_pay_growth_is_in_per_cent(rti):
+    growth = core(rti / OCTOBER).query("measure == 'median_of_pay_growth'").set_index("month")["measure_value"]
+    assert (growth.index[0], len(growth)) == ("2015-07", 87)
+    np.testing.assert_allclose(growth["2015-07"], 2.38960714153486)
+
+
+def test_releases_stay_side_by_side(rti):
+    raw = pd.concat([stamped(rti / OCTOBER), stamped(rti / FEBRUARY)], ignore_index=True)
+    frame = READER.tidy["core_rti__monthly_payroll"](raw)
+    assert len(frame) == len(core(rti / OCTOBER)) + len(core(rti / FEBRUARY))
+    first = frame.query("measure == 'employees' and breakdown == 'uk' and month == '2014-07'")
+    assert dict(zip(first["release"], first["measure_value"], strict=True)) == {
+        "2022-10": 26768703,
+        "2026-02": 26761380,
+    }
