@@ -61,7 +61,7 @@ VARIABLES = (
     Variable("household_key", ("HSERIALP", "HSERIAL"), _always),
     Variable("thiswv", ("THISWV",), _always),
     Variable("age", ("AGE",), _always),
-    Variable("sex", ("SEX",), _always),
+    Variable("sex_code", ("SEX",), _always),
     Variable("country", ("COUNTRY",), _always),
     Variable("govtof2", ("GOVTOF2", "GOVTOF"), _always),
     Variable("gor9d", ("GOR9D",), _never),

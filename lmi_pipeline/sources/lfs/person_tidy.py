@@ -61,7 +61,7 @@ def tidy_person(raw: pd.DataFrame) -> pd.DataFrame:
             "household_id": newest["household_key"],
             "wave": newest["thiswv"].astype("int64"),
             "age_years": newest["age"].astype("int64"),
-            "sex": recode(newest["sex"], "SEX"),
+            "sex": recode(newest["sex_code"], "SEX"),
             "region_gss": recode(newest["govtof2"], "GOVTOF2"),
             "local_authority_code": newest["laua"],
             "birth_group": _group(newest, "cryox7"),
