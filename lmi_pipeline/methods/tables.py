@@ -91,9 +91,7 @@ def to_array(frame: pd.DataFrame, value: str, axes: Mapping[str, Sequence[str]],
     require_columns(frame, [*names, value], table)
     require_unique(frame, names, table)
     wanted = pd.MultiIndex.from_product([list(texts) for texts in axes.values()], names=names)
-    cells = frame.set_index(names)[value]
-    if len(names) == 1:
-        cells.index = pd.MultiIndex.from_arrays([cells.index], names=names)
+    cells = frame.set_index(pd.MultiIndex.from_frame(frame[names]))[value]
     found = cells.reindex(wanted).to_numpy(dtype=float, na_value=np.nan)
     missing = ~np.isfinite(found)
     if missing.any():

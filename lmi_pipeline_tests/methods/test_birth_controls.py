@@ -219,6 +219,7 @@ def test_national_controls_then_are_the_sum_of_areas_and_keep_the_growth_identit
         non_uk["growth_rate"], non_uk["base_growth_rate"] + non_uk["growth_adjustment"], rtol=0, atol=1e-12
     )
     assert (non_uk.loc[non_uk["quarter"] == BASE, "growth_adjustment"] == 0).all()
+    assert nation.drop(index=non_uk.index)[["base_growth_rate", "growth_adjustment"]].isna().all(axis=None)
     with pytest.raises(MethodError, match="there already"):
         add_national_controls(replace(controls, frame=frame))
 
