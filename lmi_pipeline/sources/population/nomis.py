@@ -55,6 +55,8 @@ def open_nomis(path: Path) -> TextTable:
     ):
         if name in table.frame:
             table.require_codes(name, known)
+    if "RECORD_COUNT" in table.frame:
+        table.require("RECORD_COUNT", r"\d+", "a count")
     _check_age_names(table)
     return table
 
