@@ -39,7 +39,9 @@ MAJOR_PAY_2019 = np.array([20.5, 21.0, 16.0, 11.4, 12.2, 9.8, 9.4, 10.6, 9.1])
 PUBLIC_SHARE = {15: 0.92, 16: 0.68, 17: 0.62, 18: 0.15, 8: 0.1}
 
 
-def activity(truth: SyntheticTruth, quarter: str, people: Intake, age: np.ndarray, rng: np.random.Generator) -> dict:
+def activity(
+    truth: SyntheticTruth, quarter: str, people: Intake, age: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """ILO status, detailed activity and status in employment, coded as in the person file."""
     at = quarter_index(quarter)
     place = ndtr(0.97 * people.latent_work + np.sqrt(1 - 0.97**2) * rng.normal(size=len(people)))
@@ -126,7 +128,7 @@ def _divisions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return divisions, first, np.bincount(sections, minlength=20)
 
 
-def job(people: Intake, age: np.ndarray, work: dict, level: np.ndarray) -> dict:
+def job(people: Intake, age: np.ndarray, work: dict[str, np.ndarray], level: np.ndarray) -> dict[str, np.ndarray]:
     """Occupation, industry, sector, pattern, hours and pay of the main job, coded as in the person file."""
     working = work["STATR"] > 0
     qualification_row = np.where(level > 0, level - 1, 6)
@@ -164,8 +166,13 @@ def _industry(people: Intake) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hours_and_pay(
-    quarter: str, people: Intake, age: np.ndarray, work: dict, wave: np.ndarray, rng: np.random.Generator
-) -> dict:
+    quarter: str,
+    people: Intake,
+    age: np.ndarray,
+    work: dict[str, np.ndarray],
+    wave: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
     """Hours, and pay of employees in the two earnings waves."""
     size = len(people)
     working = work["STATR"] > 0

@@ -119,14 +119,27 @@ def _pandemic() -> np.ndarray:
 
 
 def _monthly_path(levels: np.ndarray) -> np.ndarray:
-    """Smoothest monthly path with the given quarterly means, then a seasonal pattern within each quarter."""
+    """Monthly path with the given quarterly means.
+
+    The first year is the smoothest path with a seasonal pattern in each quarter; afterwards the three
+    months of a quarter grow at one rate on the year, so the fall of spring 2020 starts in April.
+    """
+    path = np.empty(len(levels) * 3)
+    pattern = np.concatenate([margins.MONTH_PATTERN[int(q[5:])] for q in QUARTERS[:4]])
+    path[:12] = _smoothest_path(levels[:4]) + pattern * np.repeat(levels[:4], 3)
+    growth = np.repeat(levels[4:] / levels[:-4], 3)
+    for month in range(12, len(path)):
+        path[month] = path[month - 12] * growth[month - 12]
+    return path
+
+
+def _smoothest_path(levels: np.ndarray) -> np.ndarray:
+    """Monthly path with the given quarterly means whose second differences are smallest."""
     months = len(levels) * 3
     means = np.kron(np.eye(len(levels)), np.full((1, 3), 1 / 3))
     bend = np.diff(np.eye(months), n=2, axis=0)
     system = np.block([[bend.T @ bend, means.T], [means, np.zeros((len(levels), len(levels)))]])
-    path = np.linalg.solve(system, np.concatenate([np.zeros(months), levels]))[:months]
-    pattern = np.concatenate([margins.MONTH_PATTERN[int(q[5:])] for q in QUARTERS])
-    return path + pattern * np.repeat(levels, 3)
+    return np.linalg.solve(system, np.concatenate([np.zeros(months), levels]))[:months]
 
 
 def quarterly_means(monthly: np.ndarray) -> np.ndarray:

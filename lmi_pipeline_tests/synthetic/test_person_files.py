@@ -1,0 +1,121 @@
+"""The person files rotate, lose respondents from abroad in 2020, and carry the weights their names say."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lmi_pipeline import catalog, synthetic
+from lmi_pipeline.synthetic import lfs
+
+
+@pytest.fixture(scope="module")
+def true() -> synthetic.SyntheticTruth:
+    return synthetic.truth("small", 2010)
+
+
+@pytest.fixture(scope="module")
+def files(true: synthetic.SyntheticTruth, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    folder = tmp_path_factory.mktemp("lfs")
+    quarters = ("2014-07", "2017-04", "2019-07", "2019-10", "2020-01", "2020-07", "2020-10", "2023-07")
+    written = [path for q in quarters for path in synthetic.generate_lfs_quarter(true, q, folder)]
+    return {path.name: pd.read_csv(path, sep="\t") for path in written}
+
+
+def test_editions_are_named_like_the_publisher_s(files: dict[str, pd.DataFrame]) -> None:
+    assert {"lfsp_od19_eul_pwt18.tab", "lfsp_jm20_eul_pwt18.tab", "lfsp_jm20_eul_pwt20.tab"} <= set(files)
+    autumn = files["lfsp_js23_eul_pwt23.tab"].columns
+    assert {"PWT23", "PIWT22"} <= set(autumn)
+
+
+def test_countries_are_named_until_mid_2017_and_grouped_after(files: dict[str, pd.DataFrame]) -> None:
+    assert {"CRYOX7", "NATOX7"} <= set(files["lfsp_aj17_eul_pwt18.tab"].columns)
+    assert {"CRYOX7_EUL_Sub", "NATOX7_EUL_Sub"} <= set(files["lfsp_js19_eul_pwt18.tab"].columns)
+    assert "HIQUL11D" in files["lfsp_js14_eul_pwt18.tab"]
+
+
+def test_a_household_stays_five_quarters_and_a_fifth_is_new(files: dict[str, pd.DataFrame]) -> None:
+    before, after = files["lfsp_js19_eul_pwt18.tab"], files["lfsp_od19_eul_pwt18.tab"]
+    staying = before[before["THISWV"] < 5]
+    assert 0.85 < staying["CASENOP"].isin(after["CASENOP"]).mean() < 0.97
+    assert not before.loc[before["THISWV"] == 5, "CASENOP"].isin(after["CASENOP"]).any()
+    both = staying.merge(after, on="CASENOP", suffixes=("", "_after"))
+    assert (both["THISWV_after"] == both["THISWV"] + 1).all()
+    assert (both["SEX_after"] == both["SEX"]).all()
+    assert both["AGE_after"].sub(both["AGE"]).isin([0, 1]).all()
+    assert 0.15 < (after["THISWV"] == 1).mean() < 0.27
+
+
+def test_households_answer_with_all_members(files: dict[str, pd.DataFrame]) -> None:
+    persons = files["lfsp_od19_eul_pwt18.tab"].groupby("HSERIALP")["PERSNO"]
+    assert (persons.max() == persons.size()).all()
+
+
+def test_every_code_list_value_is_a_known_code(files: dict[str, pd.DataFrame]) -> None:
+    rows = files["lfsp_od19_eul_pwt18.tab"]
+    assert set(rows.loc[rows["SOC10M"] > 0, "SOC10M"].astype(str)) <= set(catalog.codes("soc2010_unit_group"))
+    divisions = (rows.loc[rows["INDC07M"] > 0, "INDC07M"] // 1000).map("{:02d}".format)
+    assert set(divisions) <= set(catalog.codes("sic2007_division"))
+    sections = catalog.mapping("sic2007_division", "sic2007_section")
+    letters = rows.loc[rows["INDS07M"] > 0, "INDS07M"].map(lambda code: "ABCDEFGHIJKLMNOPQRSTU"[code - 1])
+    assert (divisions.map(sections) == letters).all()
+
+
+def test_pwt18_reproduces_the_population_but_not_country_of_birth(
+    files: dict[str, pd.DataFrame], true: synthetic.SyntheticTruth
+) -> None:
+    autumn = files["lfsp_od20_eul_pwt18.tab"]
+    population = true.population_of("2020-10")
+    assert autumn["PWT18"].sum() == pytest.approx(population.sum(), rel=1e-6)
+    by_region = autumn.groupby("GOVTOF2")["PWT18"].sum().reindex(lfs.GOVTOF2)
+    np.testing.assert_allclose(by_region, population.sum(axis=0), rtol=1e-6)
+
+
+def _share_lost(
+    files: dict[str, pd.DataFrame], name: str, weight: str, true: synthetic.SyntheticTruth, quarter: str
+) -> float:
+    rows = files[name]
+    counted = rows.loc[rows["CRYOX7_EUL_Sub"] > 1, weight].sum()
+    return float(1 - counted / true.population_of(quarter)[1:].sum())
+
+
+def test_population_born_abroad_falls_too_much_in_2020_and_is_restored_by_pwt20(
+    files: dict[str, pd.DataFrame], true: synthetic.SyntheticTruth
+) -> None:
+    before = _share_lost(files, "lfsp_od19_eul_pwt18.tab", "PWT18", true, "2019-10")
+    during = _share_lost(files, "lfsp_od20_eul_pwt18.tab", "PWT18", true, "2020-10")
+    restored = _share_lost(files, "lfsp_od20_eul_pwt20.tab", "PWT20", true, "2020-10")
+    assert during > before + 0.1
+    assert abs(restored) < 0.05
+
+
+def test_editions_hold_the_same_persons(files: dict[str, pd.DataFrame]) -> None:
+    first, later = files["lfsp_jm20_eul_pwt18.tab"], files["lfsp_jm20_eul_pwt20.tab"]
+    shared = [name for name in first if name in later]
+    pd.testing.assert_frame_equal(first[shared], later[shared])
+
+
+def test_earnings_weights_stand_for_all_employees_in_two_waves(files: dict[str, pd.DataFrame]) -> None:
+    rows = files["lfsp_od19_eul_pwt18.tab"]
+    asked = rows["THISWV"].isin([1, 5]) & (rows["INECAC05"] == 1)
+    assert (rows.loc[~asked, "PIWT18"] == 0).all()
+    assert rows["PIWT18"].sum() == pytest.approx(rows.loc[rows["INECAC05"] == 1, "PWT18"].sum(), rel=1e-6)
+    assert (rows.loc[~asked, "HOURPAY"] == -9).all()
+
+
+def test_weighted_employees_come_to_those_on_the_payroll(true: synthetic.SyntheticTruth) -> None:
+    uk = synthetic.truth("uk", 2010)
+    rows = lfs.respondents(uk, "2018-10")
+    weighted = lfs.weights(uk, "2018-10", 18)[rows["INECAC05"] == 1].sum()
+    paid = true.employees[true.employees["month"].isin(["2018-10", "2018-11", "2018-12"])]["employee_count"].sum() / 3
+    assert weighted == pytest.approx(paid, rel=0.03)
+
+
+def test_one_quarter_can_be_made_alone(true: synthetic.SyntheticTruth, tmp_path: Path) -> None:
+    alone = next(synthetic.generate_lfs_quarter(true, "2016-01", tmp_path / "first")).read_bytes()
+    lfs.respondents.cache_clear()
+    lfs.weights.cache_clear()
+    lfs.draw_intake.cache_clear()
+    list(synthetic.generate_lfs_quarter(true, "2015-10", tmp_path / "other"))
+    assert next(synthetic.generate_lfs_quarter(true, "2016-01", tmp_path / "second")).read_bytes() == alone
