@@ -29,7 +29,7 @@ class ControlInputs:
     stocks, growth, natural_change, base_growth : DataFrame
         As :func:`lmi_pipeline.methods.birth_controls.birth_group_controls` takes them.
     quarters : tuple of str
-        Quarters to control, in order.
+        Quarters to estimate, in order, from the base quarter on: later ones chain on earlier ones.
     rti_release : str
         Release actually used.
     not_stated_share : float
@@ -88,13 +88,8 @@ def control_inputs(lake: Lake, vintage: WeightVintage) -> ControlInputs:
     natural = _natural_change(lake, model)
     migration, base = _base_growth(lake, model, stocks)
     last = min(growth["quarter"].max(), natural["quarter"].max())
-    quarters = tuple(
-        sorted(
-            q
-            for q in growth["quarter"].unique()
-            if vintage.from_quarter <= q <= (vintage.to_quarter or last) and q <= last
-        )
-    )
+    until = min(last, vintage.to_quarter or last)
+    quarters = tuple(sorted(q for q in growth["quarter"].unique() if model.base_quarter <= q <= until))
     return ControlInputs(
         stocks=stocks,
         growth=growth.drop(columns="synthetic"),

@@ -1,6 +1,5 @@
 """Assets made of SQL: one per model of ``dbt_like_sql``, dependencies from ``ref``."""
 
-from __future__ import annotations
 
 import dagster as dg
 
@@ -51,7 +50,7 @@ def _model_asset(model: SqlModel, tests: list[SqlTest]) -> dg.AssetsDefinition:
             ),
         ],
     )
-    def mart(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def mart(context: dg.AssetExecutionContext):
         workspace: Workspace = context.resources.workspace
         frame = run_model(model, workspace.lake)
         result = frame_result(context, table.name, frame, **{"dagster/column_lineage": _lineage(model)})

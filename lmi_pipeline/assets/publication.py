@@ -1,7 +1,5 @@
 """The asset at the end of the graph: an immutable release of everything servable."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import dagster as dg

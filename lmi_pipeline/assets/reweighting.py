@@ -4,7 +4,6 @@ The numbers happen in :mod:`lmi_pipeline.methods`; here inputs are chosen as the
 results are described.
 """
 
-from __future__ import annotations
 
 import dagster as dg
 import pandas as pd
@@ -52,7 +51,7 @@ def with_region_groups(employees: pd.DataFrame) -> pd.DataFrame:
 )
 def est_rti__quarterly_growth(
     context: dg.AssetExecutionContext, core_rti__monthly_employees: pd.DataFrame
-) -> dg.MaterializeResult:
+):
     """Quarterly means and year-on-year growth, for the lags that weight vintages use."""
     employees = with_region_groups(core_rti__monthly_employees)
     frames = [
@@ -93,7 +92,9 @@ def controls_of(inputs: ControlInputs, vintage: WeightVintage) -> pd.DataFrame:
     )
     if model.geography == "region_group":
         controls = add_national_controls(controls)
-    return controls.frame.assign(
+    quarter = controls.frame["quarter"]
+    kept = controls.frame[(quarter >= str(vintage.from_quarter)) | (quarter == model.base_quarter)]
+    return kept.assign(
         weight_vintage=vintage.name,
         rti_release=inputs.rti_release,
         month_lag=vintage.rti.month_lag,
@@ -120,7 +121,7 @@ def _control_asset(vintage: WeightVintage) -> dg.AssetsDefinition:
         ],
         check_specs=check_specs(CONTROL, name),
     )
-    def control(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def control(context: dg.AssetExecutionContext):
         workspace: Workspace = context.resources.workspace
         inputs = control_inputs(workspace.lake, vintage)
         frame = controls_of(inputs, vintage)

@@ -3,8 +3,6 @@
 Made from the catalogue: a new source brings a YAML, a reader and a generator, and its assets follow.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 
@@ -110,7 +108,7 @@ def _panel_asset(source: Source, table_name: str, layouts: list[Layout]) -> dg.A
         deps=[raw_table],
         check_specs=check_specs(table_name, table_name),
     )
-    def panel(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def panel(context: dg.AssetExecutionContext):
         workspace: Workspace = context.resources.workspace
         ledger = active_ledger(workspace, source.name)
         active = ledger.loc[ledger["layout"].isin([layout.name for layout in layouts]), "sha256"].tolist()

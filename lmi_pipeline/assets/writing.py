@@ -10,6 +10,7 @@ import pandas as pd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.orchestration.checks import Findings
+from lmi_pipeline.orchestration.io import Rows
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import slice_key
@@ -26,13 +27,13 @@ class Part:
 
 def frame_result(
     context: dg.AssetExecutionContext, table_name: str, frame: pd.DataFrame, **metadata: object
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[Rows]:
     """Check a whole frame and hand it to the IO manager with its counts."""
     table = catalog.table(table_name)
     findings = Findings(table)
     findings.examine(frame)
     return dg.MaterializeResult(
-        value=frame[list(table.columns)],
+        value=Rows(frame[list(table.columns)]),
         metadata={"dagster/row_count": len(frame), "synthetic": combine_synthetic(frame["synthetic"]), **metadata},
         check_results=findings.results(context.asset_key),
     )

@@ -21,6 +21,7 @@ from lmi_pipeline.quality.schema_checks import check_schema
 from lmi_pipeline.quality.suites import validate
 
 SCHEMA, SUITE = "schema", "expectations"
+SUITE_ROWS = 150_000
 
 
 def has_suite(table: Table) -> bool:
@@ -60,23 +61,39 @@ def check_specs(table_name: str, asset: str, extra: Iterable[str] = ()) -> list[
 
 @dataclass
 class Findings:
-    """Outcomes of a table's checks, collected over the slices of a run."""
+    """Outcomes of a table's checks, collected over the slices of a run.
+
+    Suites cost a fixed time per expectation, so small slices are validated together.
+    """
 
     table: Table
     outcomes: dict[str, list[tuple[str, CheckOutcome]]] = field(default_factory=lambda: defaultdict(list))
+    waiting: list[tuple[str, pd.DataFrame]] = field(default_factory=list)
 
     def examine(self, frame: pd.DataFrame, slice_name: str = "") -> None:
         """Check one frame and remember what was found."""
         for outcome in check_schema(frame, self.table):
             self.outcomes[SCHEMA].append((slice_name, outcome))
-        if has_suite(self.table):
-            for outcome in validate(frame, self.table).outcomes:
-                self.outcomes[SUITE].append((slice_name, outcome))
         for outcome in run_rules(frame, self.table):
             self.outcomes[outcome.name].append((slice_name, outcome))
+        if has_suite(self.table):
+            self.waiting.append((slice_name, frame))
+            if sum(len(held) for _, held in self.waiting) >= SUITE_ROWS:
+                self._validate()
+
+    def _validate(self) -> None:
+        if not self.waiting:
+            return
+        names = [name for name, _ in self.waiting]
+        span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        frame = pd.concat([held for _, held in self.waiting], ignore_index=True)
+        self.waiting.clear()
+        for outcome in validate(frame, self.table).outcomes:
+            self.outcomes[SUITE].append((span, outcome))
 
     def results(self, asset_key: dg.AssetKey) -> list[dg.AssetCheckResult]:
         """One asset-check result per check, with counts per failed expectation and slice."""
+        self._validate()
         severities = {c.name: c.severity for c in self.table.checks}
         names = [SCHEMA, *([SUITE] if has_suite(self.table) else []), *severities]
         return [_result(asset_key, name, self.outcomes.get(name, []), severities.get(name, "block")) for name in names]

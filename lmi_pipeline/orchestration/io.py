@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,13 @@ from lmi_pipeline.errors import SchemaError
 from lmi_pipeline.storage.lake import Lake
 
 TABLE, SLICE = "lmi/table", "lmi/slice"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """All rows of a table or slice, on their way from an asset to the lake."""
+
+    frame: pd.DataFrame
 
 
 class LakeIOManager(dg.IOManager):
@@ -24,12 +32,12 @@ class LakeIOManager(dg.IOManager):
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
 
-    def handle_output(self, context: dg.OutputContext, obj: pd.DataFrame) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: Rows) -> None:
         """Replace the asset's table, its slice, or the partition of the run."""
         table, slice_ = _place(context.definition_metadata, context.asset_key)
         if context.has_asset_partitions:
             slice_ = {**slice_, "quarter": context.partition_key}
-        version = self.lake.write(table, obj, slice_ or None)
+        version = self.lake.write(table, obj.frame, slice_ or None)
         context.add_output_metadata({"lake_version": version})
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """Quarterly LFS person files as the UK Data Service issues them: .tab, .sav and .dta alike.
 
 A real file has some 700 variables; only the catalogued ones are read, under the publisher's names.
-Nothing here recodes: that is in :mod:`lmi_pipeline.sources.lfs.person_tidy`.
+Nothing here recodes, with one exception: GOVTOF, which some editions carry instead of GOVTOF2, splits
+Merseyside (3) from the North West (2), and is brought to the coding of GOVTOF2, where both are 2.
 """
 
 from __future__ import annotations
@@ -17,35 +18,31 @@ import pandas as pd
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import SourceError
 from lmi_pipeline.sources.base import FileIdentity, ReadResult
+from lmi_pipeline.sources.lfs.person_file import MISSING_NUMBERS, SUFFIXES, read_variables, variable_names
 from lmi_pipeline.sources.lfs.weights import WeightNames, resolve_weights
 
 LAYOUT = "person"
-SUFFIXES = (".tab", ".sav", ".dta")
 LAST_QUARTER_WITH_COUNTRY = "2017-04"
 FIRST_QUARTER_SOC2020 = "2021-01"
-TAB_MISSING = (-1.0, -2.0, -6.0, -7.0, -90.0)
+MERSEYSIDE, NORTH_WEST = 3.0, 2.0
 
-_NAME = re.compile(r"^lfsp_(?P<months>[a-z]{2})(?P<year>\d\d)(?P<rest>(_[a-z0-9]+)*)$")
+_NAME = re.compile(
+    r"lfsp_(?P<months>[a-z]{2})(?P<year>\d\d)_(?P<licence>eul|end_user|sl)(_pwt(?P<weight>\d\d))?(_[a-z0-9]+)*"
+)
 _CALENDAR = {"jm": "01", "aj": "04", "js": "07", "od": "10"}
 _ROLLING = ("fa", "mm", "mj", "ja", "ao", "sn", "nj", "df")
 _TEXT = ("person_key", "household_key", "gor9d", "laua")
+_WILDCARD = "*"
 
-
-@dataclass(frozen=True)
-class Variable:
-    """One catalogued variable: our raw column, the publisher's names for it, and when it must be there."""
-
-    column: str
-    names: tuple[str, ...]
-    required: Callable[[str, str], bool]
+Condition = Callable[[str, str], bool]
 
 
 def _always(_quarter: str, _licence: str) -> bool:
     return True
 
 
-def _never(_quarter: str, _licence: str) -> bool:
-    return False
+def _special(_quarter: str, licence: str) -> bool:
+    return licence == "sl"
 
 
 def _country(quarter: str, licence: str) -> bool:
@@ -56,42 +53,84 @@ def _country_group(quarter: str, licence: str) -> bool:
     return licence == "eul" and quarter > LAST_QUARTER_WITH_COUNTRY
 
 
+def _before_soc2020(quarter: str, _licence: str) -> bool:
+    return quarter < FIRST_QUARTER_SOC2020
+
+
+def _never(_quarter: str, _licence: str) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One catalogued variable: our raw column, the publisher's names for it, what it may hold.
+
+    Attributes
+    ----------
+    column : str
+        Column of the raw table.
+    names : tuple of str
+        Publisher's names in order of preference, upper case.
+    required : callable
+        ``required(quarter, licence)``: whether a file must have it.
+    least, most : float or None
+        Range of a number that has no list of codes.
+    whole : bool
+        Whether the numbers are whole.
+    codelist : str or None
+        Code list of the values, where it is a classification and not in ``lfs_code``.
+    """
+
+    column: str
+    names: tuple[str, ...]
+    required: Condition = _always
+    least: float | None = None
+    most: float | None = None
+    whole: bool = True
+    codelist: str | None = None
+
+
+def _amount(column: str) -> Variable:
+    return Variable(column, (column.upper(),), least=0, whole=False)
+
+
 VARIABLES = (
-    Variable("person_key", ("CASENOP", "CASENO"), _always),
-    Variable("household_key", ("HSERIALP", "HSERIAL"), _always),
-    Variable("thiswv", ("THISWV",), _always),
-    Variable("age", ("AGE",), _always),
-    Variable("sex_code", ("SEX",), _always),
-    Variable("country", ("COUNTRY",), _always),
-    Variable("govtof2", ("GOVTOF2", "GOVTOF"), _always),
-    Variable("gor9d", ("GOR9D",), _never),
-    Variable("laua", ("LAUA", "UALADGB"), lambda _q, licence: licence == "sl"),
-    Variable("cry12", ("CRY12",), _always),
+    Variable("person_key", ("CASENOP", "CASENO")),
+    Variable("household_key", ("HSERIALP", "HSERIAL")),
+    Variable("thiswv", ("THISWV",), least=1, most=5),
+    Variable("age", ("AGE",), least=0, most=120),
+    Variable("sex_code", ("SEX",)),
+    Variable("country", ("COUNTRY",)),
+    Variable("govtof2", ("GOVTOF2", "GOVTOF")),
+    Variable("gor9d", ("GOR9D",)),
+    Variable("laua", ("LAUA", "UALADGB"), _special),
+    Variable("cry12", ("CRY12",)),
     Variable("cryox7", ("CRYOX7",), _country),
     Variable("cryox7_eul_sub", ("CRYOX7_EUL_SUB",), _country_group),
     Variable("natox7", ("NATOX7",), _country),
     Variable("natox7_eul_sub", ("NATOX7_EUL_SUB",), _country_group),
-    Variable("ten1", ("TEN1",), _always),
-    Variable("ethukeul", ("ETHUKEUL",), _never),
-    Variable("ilodefr", ("ILODEFR",), _always),
-    Variable("inecac05", ("INECAC05",), _always),
-    Variable("stat", ("STATR", "STAT"), _always),
-    Variable("ftptwk", ("FTPTWK",), _always),
-    Variable("publicr", ("PUBLICR",), _never),
-    Variable("soc10m", ("SOC10M",), lambda quarter, _l: quarter < FIRST_QUARTER_SOC2020),
-    Variable("soc20m", ("SOC20M",), _never),
-    Variable("indc07m", ("INDC07M",), _always),
-    Variable("inds07m", ("INDS07M",), _always),
-    Variable("hiqul", ("HIQUL22D", "HIQUL15D", "HIQUL11D"), _always),
-    Variable("hourpay", ("HOURPAY",), _always),
-    Variable("grsswk", ("GRSSWK",), _always),
-    Variable("ttushr", ("TTUSHR",), _always),
-    Variable("ttachr", ("TTACHR",), _never),
-    Variable("bushr", ("BUSHR",), _never),
-    Variable("ioutcome", ("IOUTCOME",), _never),
-    Variable("refwkm", ("REFWKM",), _never),
-    Variable("refwky", ("REFWKY",), _never),
+    Variable("ten1", ("TEN1",)),
+    Variable("ethukeul", ("ETHUKEUL",), least=1, most=9),
+    Variable("ilodefr", ("ILODEFR",)),
+    Variable("inecac05", ("INECAC05",)),
+    Variable("stat", ("STATR", "STAT")),
+    Variable("ftptwk", ("FTPTWK",)),
+    Variable("publicr", ("PUBLICR",), least=1, most=2),
+    Variable("soc10m", ("SOC10M",), _before_soc2020, codelist="soc2010_unit_group"),
+    Variable("soc20m", ("SOC20M",), _never, least=1111, most=9999),
+    Variable("indc07m", ("INDC07M",), least=1000, most=99999),
+    Variable("inds07m", ("INDS07M",)),
+    Variable("hiqul", ("HIQUL22D", "HIQUL15D", "HIQUL11D")),
+    _amount("hourpay"),
+    _amount("grsswk"),
+    _amount("ttushr"),
+    _amount("ttachr"),
+    _amount("bushr"),
+    Variable("ioutcome", ("IOUTCOME",)),
+    Variable("refwkm", ("REFWKM",), least=1, most=12),
+    Variable("refwky", ("REFWKY",), least=1990, most=2100),
 )
+_NOT_NULL = ("person_key", "household_key", "thiswv", "age", "sex_code", "country", "govtof2")
 
 
 def identify_person(path: Path) -> FileIdentity | None:
@@ -105,26 +144,31 @@ def identify_person(path: Path) -> FileIdentity | None:
     stem = path.stem.lower()
     if not stem.startswith("lfsp_"):
         return None
-    match = _NAME.match(stem)
+    match = _NAME.fullmatch(stem)
     if path.suffix.lower() not in SUFFIXES or match is None:
         raise SourceError(
-            "expected a name such as lfsp_od20_eul_pwt22.tab, ending in .tab, .sav or .dta", file=path.name
+            "expected a name such as lfsp_od20_eul_pwt22 or lfsp_aj14_end_user, ending in .tab, .sav or .dta.",
+            file=path.name,
+            hint="Keep the name the UK Data Service gave it.",
         )
     if match["months"] in _ROLLING:
         raise SourceError(
-            "this is a rolling three-month file, not a calendar quarter, and is not used;"
-            " take the files of jm, aj, js and od",
+            f"the three months '{match['months']}' are a non-calendar quarter (a rolling file), which is not used.",
             file=path.name,
+            hint="Take the files of jm, aj, js and od.",
         )
     if match["months"] not in _CALENDAR:
-        raise SourceError(f"'{match['months']}' is no quarter, expected jm, aj, js or od", file=path.name)
+        raise SourceError(f"'{match['months']}' is no quarter, expected jm, aj, js or od.", file=path.name)
     century = "19" if match["year"] >= "90" else "20"
     return FileIdentity("lfs", LAYOUT, stem, f"{century}{match['year']}-{_CALENDAR[match['months']]}")
 
 
 def licence_variant(edition: str) -> str:
-    """End user licence unless the name says special licence."""
-    return "sl" if re.search(r"_sl(_|$)", edition) else "eul"
+    """End user licence (``eul``) or special licence (``sl``), read from the edition."""
+    match = _NAME.fullmatch(edition)
+    if match is None:
+        raise SourceError("the name does not say under which licence the file is, expected eul or sl.", file=edition)
+    return "sl" if match["licence"] == "sl" else "eul"
 
 
 def read_person(path: Path, identity: FileIdentity) -> ReadResult:
@@ -136,40 +180,36 @@ def read_person(path: Path, identity: FileIdentity) -> ReadResult:
         A variable is missing for this quarter and licence, a code is not catalogued, a person stands
         twice, or the file cannot be read. No message holds a value of a record.
     """
-    quarter, licence = str(identity.period), licence_variant(identity.release)
-    names = _header(path)
-    weights = resolve_weights(names, path.name)
-    chosen = _choose(names, quarter, licence, path.name)
-    wanted = [*chosen.values(), weights.analysis, *([weights.earnings] if weights.earnings else [])]
-    texts = [chosen[column] for column in _TEXT if column in chosen]
-    table = _load(path, wanted, texts)
-    frame = _arrange(table, chosen, weights, path)
-    _check_codes(frame, chosen, path.name)
+    quarter, licence, file = str(identity.period), licence_variant(identity.release), path.name
+    names = variable_names(path)
+    weights = resolve_weights(names, file)
+    chosen = _choose(names, quarter, licence, file)
+    texts = [name for column, name in chosen.items() if column in _TEXT]
+    numbers = [name for column, name in chosen.items() if column not in _TEXT]
+    numbers += [name for name in (weights.analysis, weights.earnings) if name]
+    frame = _arrange(read_variables(path, numbers, texts), chosen, weights)
+    _check_nulls(frame, chosen, file)
+    _check_codes(frame, chosen, file)
+    _check_weights(frame, weights, file)
     repeated = int(frame["person_key"].duplicated().sum())
     if repeated:
-        raise SourceError(
-            f"{repeated} persons stand twice ({chosen['person_key']} repeated), expected once each", file=path.name
-        )
+        raise SourceError(f"variable {chosen['person_key']}: {repeated} persons stand twice, expected once.", file=file)
     frame = frame.assign(quarter=quarter, edition=identity.release, licence_variant=licence)
-    others = len(names) - len(set(wanted))
-    return ReadResult(frame, (f"{len(wanted)} variables read, {others} others stay in the vault",))
+    return ReadResult(frame, _notes(len(names), len(numbers) + len(texts), identity.release, weights))
 
 
-def _header(path: Path) -> list[str]:
-    import pyreadstat
-
-    try:
-        if path.suffix.lower() == ".tab":
-            with path.open(encoding="utf-8-sig") as stream:
-                return stream.readline().rstrip("\r\n").split("\t")
-        reader = pyreadstat.read_sav if path.suffix.lower() == ".sav" else pyreadstat.read_dta
-        _, metadata = reader(path, metadataonly=True)
-    except (pyreadstat.ReadstatError, UnicodeDecodeError) as error:
-        raise SourceError("the file cannot be read; it may be truncated, download it again", file=path.name) from error
-    return list(metadata.column_names)
+def _notes(there: int, taken: int, edition: str, weights: WeightNames) -> tuple[str, ...]:
+    notes = [f"{taken} variables read, {there - taken} others are not catalogued and stay in the vault"]
+    match = _NAME.fullmatch(edition)
+    if match and match["weight"] and int(match["weight"]) != weights.analysis_year:
+        notes.append(f"the name says pwt{match['weight']}, the newest weight in the file is {weights.analysis}")
+    if weights.earnings is None:
+        notes.append("no earnings weight (PIWT) in this edition")
+    return tuple(notes)
 
 
 def _choose(names: list[str], quarter: str, licence: str, file: str) -> dict[str, str]:
+    """Name in this file of every catalogued variable it has, by our column."""
     there = {name.upper(): name for name in names}
     chosen: dict[str, str] = {}
     missing = []
@@ -179,83 +219,89 @@ def _choose(names: list[str], quarter: str, licence: str, file: str) -> dict[str
             chosen[variable.column] = found
         elif variable.required(quarter, licence):
             missing.append(" or ".join(variable.names))
+    if not {"soc10m", "soc20m"} & set(chosen) and not _before_soc2020(quarter, licence):
+        missing.append("SOC20M or SOC10M")
     if missing:
         raise SourceError(
-            f"{len(missing)} variables are missing that a {licence} file of {quarter} has: {', '.join(missing)};"
-            " the publisher may have renamed them",
+            f"variables missing that a file of {quarter} under licence '{licence}' has: {', '.join(missing)}.",
             file=file,
+            hint="The publisher may have renamed them; the names are in sources/lfs/person.py.",
         )
     return chosen
 
 
-def _load(path: Path, wanted: list[str], texts: list[str]) -> pd.DataFrame:
-    import pyarrow as pa
-    import pyreadstat
-    from pyarrow import csv
-
-    if path.suffix.lower() != ".tab":
-        reader = pyreadstat.read_sav if path.suffix.lower() == ".sav" else pyreadstat.read_dta
-        try:
-            frame, _ = reader(path, usecols=wanted)
-        except pyreadstat.ReadstatError as error:
-            raise SourceError(
-                "the file cannot be read; it may be truncated, download it again", file=path.name
-            ) from error
-        for name in texts:
-            frame[name] = _as_text(frame[name])
-        return frame
-    types = {name: pa.string() if name in texts else pa.float64() for name in wanted}
-    options = csv.ConvertOptions(include_columns=wanted, column_types=types, null_values=["", " ", "N/A", "NA"])
-    try:
-        table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter="\t"), convert_options=options)
-    except pa.ArrowInvalid:
-        raise SourceError(
-            "a row has the wrong number of columns or a number is not a number; it may be truncated, download it again",
-            file=path.name,
-        ) from None
-    return table.to_pandas()
-
-
-def _as_text(series: pd.Series) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(series):
-        return series.astype("Int64").astype("str").where(series.notna())
-    return series.astype("str")
-
-
-def _arrange(table: pd.DataFrame, chosen: dict[str, str], weights: WeightNames, path: Path) -> pd.DataFrame:
-    frame = pd.DataFrame(index=table.index)
-    for variable in VARIABLES:
-        if variable.column in chosen:
-            frame[variable.column] = table[chosen[variable.column]]
-        else:
-            frame[variable.column] = None if variable.column in _TEXT else np.nan
-    numbers = [v.column for v in VARIABLES if v.column not in _TEXT]
-    frame[numbers] = frame[numbers].astype("float64")
-    if path.suffix.lower() == ".tab":
-        frame[numbers] = frame[numbers].where(~frame[numbers].isin(TAB_MISSING), -9.0)
+def _arrange(table: pd.DataFrame, chosen: dict[str, str], weights: WeightNames) -> pd.DataFrame:
+    """Our columns in the catalogue's order, null throughout where the file does not have the variable."""
+    nothing = {
+        True: pd.Series(None, index=table.index, dtype="str"),
+        False: pd.Series(np.nan, index=table.index, dtype="float64"),
+    }
+    columns = {
+        v.column: table[chosen[v.column]] if v.column in chosen else nothing[v.column in _TEXT] for v in VARIABLES
+    }
     if chosen["govtof2"].upper() == "GOVTOF":
-        frame["govtof2"] = frame["govtof2"].replace(3.0, 2.0)
-    frame["analysis_weight"] = table[weights.analysis].astype("float64")
-    frame["analysis_weight_year"] = weights.analysis_year
-    frame["earnings_weight"] = table[weights.earnings].astype("float64") if weights.earnings else np.nan
-    frame["earnings_weight_year"] = float(weights.earnings_year) if weights.earnings_year is not None else np.nan
-    return frame
+        columns["govtof2"] = columns["govtof2"].replace(MERSEYSIDE, NORTH_WEST)
+    columns["analysis_weight"] = table[weights.analysis]
+    columns["earnings_weight"] = table[weights.earnings] if weights.earnings else nothing[False]
+    earnings_year = np.nan if weights.earnings_year is None else float(weights.earnings_year)
+    frame = pd.DataFrame(columns)
+    return frame.assign(analysis_weight_year=weights.analysis_year, earnings_weight_year=earnings_year)
+
+
+def _check_nulls(frame: pd.DataFrame, chosen: dict[str, str], file: str) -> None:
+    for column in _NOT_NULL:
+        empty = int(frame[column].isna().sum())
+        if empty:
+            raise SourceError(
+                f"variable {chosen[column]}: {empty} of {len(frame)} rows have no value, and every person has one.",
+                file=file,
+            )
+
+
+def _check_weights(frame: pd.DataFrame, weights: WeightNames, file: str) -> None:
+    analysis, earnings = frame["analysis_weight"], frame["earnings_weight"]
+    for name, wrong in ((weights.analysis, ~(analysis >= 0)), (weights.earnings, earnings < 0)):
+        if wrong.any():
+            raise SourceError(
+                f"variable {name}: {int(wrong.sum())} of {len(frame)} rows hold no weight of 0 or more.", file=file
+            )
 
 
 def _check_codes(frame: pd.DataFrame, chosen: dict[str, str], file: str) -> None:
-    listed = catalog.codelist("lfs_code")
-    missing = {float(code) for code in catalog.codes("lfs_missing")}
     for variable in VARIABLES:
-        name = chosen.get(variable.column, "").upper()
-        name = "GOVTOF2" if name == "GOVTOF" else name
-        values = listed.loc[listed["variable"].str.upper() == name, "value"]
-        if values.empty or "*" in set(values) or variable.column in _TEXT:
+        if variable.column not in chosen:
             continue
-        known = missing | {float(value) for value in values}
-        strange = int((frame[variable.column].notna() & ~frame[variable.column].isin(known)).sum())
+        values = frame[variable.column]
+        strange = int((values.notna() & ~_known(values, variable, chosen[variable.column])).sum())
         if strange:
             raise SourceError(
-                f"variable {chosen[variable.column]}: {strange} of {len(frame)} rows hold a code not catalogued;"
-                " the publisher may have changed the variable; compare its value labels with codelists/lfs_code.csv",
+                f"variable {chosen[variable.column]}: {strange} of {len(frame)} rows hold a code that is"
+                " not catalogued: changed variable.",
                 file=file,
+                hint="Compare its value labels with catalog/codelists/lfs_code.csv.",
             )
+
+
+def _known(values: pd.Series, variable: Variable, name: str) -> pd.Series:
+    """Whether each value is one the catalogue knows for the variable; only where there is a value."""
+    codes = set(catalog.codes(variable.codelist)) if variable.codelist else _listed(name)
+    if variable.column in _TEXT:
+        return values.isin(codes) if codes else values.notna()
+    known = values.notna()
+    if variable.whole:
+        known &= values % 1 == 0
+    if variable.least is not None:
+        known &= values >= variable.least
+    if variable.most is not None:
+        known &= values <= variable.most
+    if _WILDCARD in codes:
+        return known & (values > 0)
+    return known & values.isin([float(code) for code in codes]) if codes else known
+
+
+def _listed(name: str) -> set[str]:
+    """Codes the catalogue lists for a variable, without those that stand for no value."""
+    listed = catalog.codelist("lfs_code")
+    name = "GOVTOF2" if name.upper() == "GOVTOF" else name.upper()
+    missing = {f"{number:.0f}" for number in MISSING_NUMBERS}
+    return set(listed.loc[listed["variable"].str.upper() == name, "value"]) - missing

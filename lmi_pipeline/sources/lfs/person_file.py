@@ -1,0 +1,131 @@
+"""The three containers of a person file, tab-delimited, SPSS and Stata, as one frame.
+
+Values keep the publisher's codes, but what stands for "no value" is null in every container: SPSS files
+declare -9 and -8 missing, tab-delimited files spell them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmi_pipeline.errors import SourceError
+
+SUFFIXES = (".tab", ".sav", ".dta")
+MISSING_NUMBERS = (-9.0, -8.0, -1.0, -2.0, -6.0, -7.0, -90.0)
+MISSING_TEXTS = ("", "N/A", "NA", *(f"{number:.0f}" for number in MISSING_NUMBERS))
+
+_TRUNCATED = "the file cannot be read; it may be truncated or damaged."
+_AGAIN = "Download it again."
+_LARGEST_EXACT = 2.0**53
+
+
+def variable_names(path: Path) -> list[str]:
+    """Names of all variables of a person file, in its own spelling."""
+    if path.suffix.lower() == ".tab":
+        with path.open("rb") as stream:
+            line = stream.readline()
+        names = line.decode("utf-8-sig", errors="replace").rstrip("\r\n").split("\t")
+        names = [name.strip().strip('"') for name in names]
+    else:
+        names = list(_attempt(lambda: _stored(path, metadataonly=True), path)[1].column_names)
+    repeated = sorted(name for name in {n.upper() for n in names} if sum(n.upper() == name for n in names) > 1)
+    if repeated:
+        raise SourceError(f"variables {', '.join(repeated)} stand twice, expected once each", file=path.name)
+    return names
+
+
+def read_variables(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
+    """Read some variables: ``numbers`` as float64, ``texts`` as text, null where there is no value.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read, or a number is not a number; the message names the variable and the
+        number of rows, never a value.
+    """
+    tab = path.suffix.lower() == ".tab"
+    table = _tab_table(path, numbers, texts) if tab else _stored_table(path, numbers, texts)
+    if table.empty:
+        raise SourceError("the file has no rows, expected one for each person", file=path.name, hint=_AGAIN)
+    columns: dict[str, pd.Series] = {name: _number(table[name], name, path) for name in numbers}
+    columns |= {name: _text(table[name], name, path) for name in texts}
+    return pd.DataFrame(columns)
+
+
+def _attempt(action: Callable[[], Any], path: Path) -> Any:
+    """Result of an action on the file; the error of the library is dropped, as it may quote the file's values."""
+    import pyarrow as pa
+    import pyreadstat
+
+    try:
+        return action()
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError, pa.ArrowInvalid):
+        pass
+    raise SourceError(_TRUNCATED, file=path.name, hint=_AGAIN)
+
+
+def _stored(path: Path, **arguments: Any) -> Any:
+    import pyreadstat
+
+    reader = pyreadstat.read_sav if path.suffix.lower() == ".sav" else pyreadstat.read_dta
+    return reader(str(path), **arguments)
+
+
+def _stored_table(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
+    frame: pd.DataFrame = _attempt(lambda: _stored(path, usecols=[*numbers, *texts]), path)[0]
+    return frame
+
+
+def _tab_table(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
+    import pyarrow as pa
+
+    typed = {name: pa.float64() for name in numbers} | {name: pa.string() for name in texts}
+    try:
+        return _parse_tab(path, typed)
+    except pa.ArrowInvalid:
+        pass
+    frame: pd.DataFrame = _attempt(lambda: _parse_tab(path, dict.fromkeys(typed, pa.string())), path)
+    return frame
+
+
+def _parse_tab(path: Path, types: dict[str, Any]) -> pd.DataFrame:
+    from pyarrow import csv
+
+    convert = csv.ConvertOptions(
+        include_columns=list(types), column_types=types, null_values=list(MISSING_TEXTS), strings_can_be_null=True
+    )
+    table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter="\t"), convert_options=convert)
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _number(values: pd.Series, name: str, path: Path) -> pd.Series:
+    if not pd.api.types.is_numeric_dtype(values):
+        text = values.astype("str").str.strip()
+        text = text.where(~text.isin(MISSING_TEXTS))
+        values = pd.to_numeric(text, errors="coerce")
+        _refuse(text.notna() & values.isna(), f"variable {name}", "hold no number", path)
+    number = values.astype("float64")
+    _refuse(number.abs() == np.inf, f"variable {name}", "hold no finite number", path)
+    return number.where(~number.isin(MISSING_NUMBERS))
+
+
+def _text(values: pd.Series, name: str, path: Path) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values):
+        number = values.astype("float64")
+        inexact = number.notna() & ((number % 1 != 0) | (number.abs() > _LARGEST_EXACT))
+        _refuse(inexact, f"variable {name}", "hold no whole number that is stored exactly", path)
+        text = number.astype("Int64").astype("str").where(number.notna())
+    else:
+        text = values.astype("str").str.strip().str.replace(r"^(\d+)\.0+$", r"\1", regex=True)
+    return text.where(~text.isin(MISSING_TEXTS)).astype("str")
+
+
+def _refuse(wrong: pd.Series, what: str, why: str, path: Path) -> None:
+    if wrong.any():
+        raise SourceError(f"{what}: {int(wrong.sum())} of {len(wrong)} rows {why}.", file=path.name, hint=_AGAIN)
