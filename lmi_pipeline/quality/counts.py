@@ -7,6 +7,7 @@ looks at the values that are there.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def _not_whole(values: pd.Series) -> int:
     return int((~np.isfinite(numbers) | (numbers != np.trunc(numbers))).sum())
 
 
-def _dtype_fits(dtype: object, expected: ColumnType) -> bool:
+def _dtype_fits(dtype: Any, expected: ColumnType) -> bool:
     if expected == "date":
         return False
     number = types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype)

@@ -111,7 +111,9 @@ def _state(outcomes: list[CheckOutcome]) -> str:
 def _section(name: str, outcomes: list[CheckOutcome]) -> str:
     failed = sorted((o for o in outcomes if not o.passed), key=lambda o: o.severity)
     passed = [o for o in outcomes if o.passed]
-    heading = f'<h2 id="{escape(name)}"><code>{escape(name)}</code></h2>\n<p class="soft">{escape(_table_title(name))}</p>'
+    heading = (
+        f'<h2 id="{escape(name)}"><code>{escape(name)}</code></h2>\n<p class="soft">{escape(_table_title(name))}</p>'
+    )
     parts = [heading]
     if failed:
         parts.append(_rows(failed, advice=True))

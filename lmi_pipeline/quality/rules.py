@@ -85,7 +85,7 @@ def parts_sum_to_total(
 
 
 def _wide(
-    frame: pd.DataFrame, table: Table, value: str, part_column: str, codes: Sequence[str]
+    frame: pd.DataFrame, table: Table, value: str, part_column: str, codes: list[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Values by group and code, and whether there is a row for them."""
     _require(frame, [*table.key, value])

@@ -9,8 +9,9 @@ from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from lmi_pipeline.catalog import UNITED_KINGDOM
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+COLOURS = 96
+SHORT_YEARS = 1.5
 INK, SOFT, LINE = "#1c2330", "#5b6472", "#d9dee6"
 # Okabe and Ito's palette without yellow, which is too pale for a line on white.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
@@ -81,8 +84,10 @@ def chart_growth_by_nationality(growth_frame: pd.DataFrame, release: str) -> Cha
     figure = _figure(7.4, 4.1, title, f"Per cent, on the same quarter a year earlier; {kind}")
     axes = figure.add_axes((0.075, 0.15, 0.80, 0.66))
     _draw_growth(axes, percent)
-    _finish(figure, f"Source: ONS and HMRC, PAYE Real Time Information, release {release}.", rows["synthetic"])
-    last = ", ".join(f"{NATIONALITIES[g]} {_signed(percent[g].dropna().iloc[-1])}" for g in percent)
+    origin = {"true": "synthetic data in the layout of ", "mixed": "partly synthetic data in the layout of "}
+    publisher = f"{origin.get(_flag(rows['synthetic']), '')}ONS and HMRC, PAYE Real Time Information"
+    _finish(figure, f"Source: {publisher}, release {release}.", rows["synthetic"])
+    last = ", ".join(f"{NATIONALITIES[g]} {_signed(height)}" for g, height in _newest(percent).items())
     alt = (
         f"Line chart, {title}, RTI release {release}, {kind}, {_quarter_name(percent.index[0])} to "
         f"{_quarter_name(percent.index[-1])}. Newest growth on a year earlier: {last}.{_flag_text(rows['synthetic'])}"
@@ -91,24 +96,25 @@ def chart_growth_by_nationality(growth_frame: pd.DataFrame, release: str) -> Cha
 
 
 def _draw_growth(axes: Axes, percent: pd.DataFrame) -> None:
+    from matplotlib.dates import date2num
+
     dates = _dates(percent.index)
     start, end = pd.Timestamp(2020, 1, 1), pd.Timestamp(2021, 1, 1)
     if dates[0] < end and dates[-1] >= start:
-        axes.axvspan(start, end, color=LINE, alpha=0.5, linewidth=0)
+        axes.axvspan(date2num(start), date2num(end), color=LINE, alpha=0.5, linewidth=0)
         axes.text(
-            pd.Timestamp(2020, 7, 1), 0.985, "2020", transform=axes.get_xaxis_transform(), ha="center", va="top",
+            date2num(pd.Timestamp(2020, 7, 1)), 0.985, "2020", transform=axes.get_xaxis_transform(), ha="center", va="top",
             fontsize=9, color=SOFT,
         )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=1)
     colours = dict(zip(NATIONALITIES, PALETTE, strict=False))
     marker = "o" if len(dates) < 3 else ""
-    for number, group in enumerate(percent):
+    for number, group in enumerate(str(name) for name in percent):
         axes.plot(
             dates, percent[group], color=colours[group], linestyle=DASHES[number], linewidth=2, marker=marker, zorder=3
         )
     _style(axes)
-    ends = {group: float(percent[group].dropna().iloc[-1]) for group in percent}
-    for group, height in _spread(ends, axes).items():
+    for group, height in _spread(_newest(percent), axes).items():
         axes.annotate(
             NATIONALITIES[group],
             (1.015, height),
@@ -119,6 +125,11 @@ def _draw_growth(axes: Axes, percent: pd.DataFrame) -> None:
             color=colours[group],
             annotation_clip=False,
         )
+
+
+def _newest(frame: pd.DataFrame) -> dict[str, float]:
+    """Newest number of each column."""
+    return {str(name): float(numbers.dropna().iloc[-1]) for name, numbers in frame.items()}
 
 
 def _spread(ends: dict[str, float], axes: Axes) -> dict[str, float]:
@@ -155,15 +166,21 @@ def chart_controls_by_vintage(controls_frame: pd.DataFrame) -> Chart:
     )
     vintages = sorted(rows["weight_vintage"].unique())
     title = "Population controls by country of birth and weight vintage"
-    figure = _figure(7.8, 3.7, title, "United Kingdom, persons in private households, millions; scales do not start at 0")
+    figure = _figure(
+        7.8, 3.7, title, "United Kingdom, persons in private households, millions; scales do not start at 0"
+    )
     for number, (group, name) in enumerate(BIRTH_GROUPS.items()):
         axes = figure.add_axes((0.06 + 0.322 * number, 0.245, 0.275, 0.505))
         axes.set_title(name, loc="left", fontsize=10, fontweight="bold", color=INK, pad=7)
         if group in millions:
-            _draw_vintages(axes, millions[group], vintages)
-        _style(axes, years=3)
+            _draw_vintages(axes, millions.xs(group, axis="columns", level="birth_group"), vintages)
+        _style(axes, panels=3)
     _legend(figure, vintages)
-    _finish(figure, "Source: this project's estimates from LFS weights and RTI growth; modelled, not a count.", rows["synthetic"])
+    _finish(
+        figure,
+        "Source: this project's estimates from LFS weights and RTI growth; modelled, not a count.",
+        rows["synthetic"],
+    )
     first, last = millions.index[0], millions.index[-1]
     alt = (
         f"Three line charts, {title}, United Kingdom, {_quarter_name(first)} to {_quarter_name(last)}, "
@@ -183,7 +200,7 @@ def _draw_vintages(axes: Axes, millions: pd.DataFrame, vintages: list[str]) -> N
         )
 
 
-def _vintage_style(number: int) -> tuple[str, object]:
+def _vintage_style(number: int) -> tuple[str, Any]:
     return PALETTE[number % len(PALETTE)], DASHES[number % len(DASHES)]
 
 
@@ -199,24 +216,25 @@ def _legend(figure: Figure, vintages: list[str]) -> None:
 
 
 def _group_text(millions: pd.DataFrame, group: str) -> str:
-    newest = {vintage: float(millions[group][vintage].dropna().iloc[-1]) for vintage in millions[group]}
+    newest = _newest(millions.xs(group, axis="columns", level="birth_group"))
     values = ", ".join(f"{vintage} {value:.2f} million" for vintage, value in newest.items())
     return f"{BIRTH_GROUPS[group]}: {values}"
 
 
 def _figure(width: float, height: float, title: str, subtitle: str) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=110, facecolor="white")
-    FigureCanvasAgg(figure)
     figure.text(0.012, 0.965, title, fontsize=13, fontweight="bold", color=INK, va="top")
     figure.text(0.012, 0.965 - 0.27 / height, subtitle, fontsize=9.5, color=SOFT, va="top")
     return figure
 
 
-def _style(axes: Axes, years: int = 1) -> None:
-    from matplotlib.dates import DateFormatter, YearLocator
+def _style(axes: Axes, panels: int = 1) -> None:
+    import matplotlib.dates
+    from matplotlib.ticker import MaxNLocator
+
+    dates: Any = matplotlib.dates
 
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(LINE)
@@ -225,8 +243,13 @@ def _style(axes: Axes, years: int = 1) -> None:
     axes.set_axisbelow(True)
     low, high = axes.get_xlim()
     span = (high - low) / 365.25
-    axes.xaxis.set_major_locator(YearLocator(max(1, round(span / (9 / years)))))
-    axes.xaxis.set_major_formatter(DateFormatter("%Y"))
+    if span < SHORT_YEARS:
+        axes.xaxis.set_major_locator(dates.MonthLocator((1, 7)))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%b %Y"))
+    else:
+        axes.xaxis.set_major_locator(dates.YearLocator(max(1, round(span * panels / 9))))
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%Y"))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.margins(x=0.01)
 
 
@@ -235,7 +258,7 @@ def _finish(figure: Figure, source: str, synthetic: Iterable[object]) -> None:
     flag = _flag(synthetic)
     if flag in _WATERMARKS:
         figure.text(
-            0.5, 0.47, _WATERMARKS[flag], fontsize=34, fontweight="bold", color=INK, alpha=0.10, rotation=16,
+            0.5, 0.47, _WATERMARKS[flag], fontsize=34, fontweight="bold", color=INK, alpha=0.09, rotation=16,
             ha="center", va="center", zorder=10,
         )  # fmt: skip
 
@@ -250,8 +273,15 @@ def _flag_text(synthetic: Iterable[object]) -> str:
 
 
 def _png(figure: Figure) -> bytes:
+    """Draw with a palette of few colours, a third of the size of full colour."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     stream = BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(stream, format="PNG", optimize=True)
     return stream.getvalue()
 
 
