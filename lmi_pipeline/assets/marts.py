@@ -1,6 +1,5 @@
 """Assets made of SQL: one per model of ``dbt_like_sql``, dependencies from ``ref``."""
 
-
 import dagster as dg
 
 from lmi_pipeline import catalog

@@ -4,7 +4,6 @@ The numbers happen in :mod:`lmi_pipeline.methods`; here inputs are chosen as the
 results are described.
 """
 
-
 import dagster as dg
 import pandas as pd
 
@@ -49,9 +48,7 @@ def with_region_groups(employees: pd.DataFrame) -> pd.DataFrame:
     **asset_arguments(GROWTH, note="Growth within one release only: RTI restates its whole history every month."),
     check_specs=check_specs(GROWTH, GROWTH),
 )
-def est_rti__quarterly_growth(
-    context: dg.AssetExecutionContext, core_rti__monthly_employees: pd.DataFrame
-):
+def est_rti__quarterly_growth(context: dg.AssetExecutionContext, core_rti__monthly_employees: pd.DataFrame):
     """Quarterly means and year-on-year growth, for the lags that weight vintages use."""
     employees = with_region_groups(core_rti__monthly_employees)
     frames = [

@@ -4,7 +4,7 @@ Made from the catalogue: a new source brings a YAML, a reader and a generator, a
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import dagster as dg
 import pandas as pd
@@ -70,6 +70,15 @@ def _read(file: VaultFile) -> tuple[pd.DataFrame, tuple[str, ...]]:
     return stamp(result.frame, file), result.notes
 
 
+def _with_notes(result: dg.MaterializeResult, notes: Iterable[str]) -> dg.MaterializeResult:
+    text = "\n".join(f"- {note}" for note in notes)
+    return (
+        result._replace(metadata={**(result.metadata or {}), "reader_notes": dg.MetadataValue.md(text)})
+        if text
+        else result
+    )
+
+
 def _cells_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
     layouts = {layout.name for layout in source.layouts if layout.raw_table == table_name}
 
@@ -93,9 +102,7 @@ def _cells_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
             for file in vault_files(workspace, ledger[ledger["layout"].isin(layouts)])
         ]
         result = slices_result(context, table_name, parts)
-        if notes:
-            result.metadata["reader_notes"] = dg.MetadataValue.md("\n".join(f"- {note}" for note in notes))
-        return result
+        return _with_notes(result, notes)
 
     return cells
 
@@ -156,21 +163,27 @@ def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
                 f" or choose other quarters (there: {min(files, default='none')} to {max(files, default='none')})"
             )
         columns = list(catalog.table(table_name).columns)
+        notes: dict[str, None] = {}
 
         def make(quarter: str) -> pd.DataFrame:
-            frames = [_read(file)[0].assign(quarter=quarter) for file in files[quarter]]
-            return pd.concat([frame[columns] for frame in frames], ignore_index=True)
+            frames = []
+            for file in files[quarter]:
+                frame, said = _read(file)
+                frames.append(frame.assign(quarter=quarter)[columns])
+                notes.update(dict.fromkeys(f"{file.file_name}: {note}" for note in said))
+            return pd.concat(frames, ignore_index=True)
 
         parts = (
             Part(quarter, _fingerprint(file.sha256 for file in files[quarter]), lambda quarter=quarter: make(quarter))
             for quarter in context.partition_keys
         )
-        return slices_result(context, table_name, parts)
+        result = slices_result(context, table_name, parts)
+        return _with_notes(result, notes)
 
     return persons
 
 
-def _fingerprint(parts: Iterator[str]) -> str:
+def _fingerprint(parts: Iterable[str]) -> str:
     return hashlib.sha256("|".join([READER_VERSION, *sorted(parts)]).encode()).hexdigest()[:16]
 
 

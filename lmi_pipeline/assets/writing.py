@@ -12,7 +12,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.orchestration.checks import Findings
 from lmi_pipeline.orchestration.io import Rows
 from lmi_pipeline.orchestration.workspace import Workspace
-from lmi_pipeline.storage.frames import combine_synthetic
+from lmi_pipeline.storage.frames import combine_synthetic, conform
 from lmi_pipeline.storage.lake import slice_key
 
 
@@ -30,10 +30,11 @@ def frame_result(
 ) -> dg.MaterializeResult[Rows]:
     """Check a whole frame and hand it to the IO manager with its counts."""
     table = catalog.table(table_name)
+    frame = conform(frame, table)
     findings = Findings(table)
     findings.examine(frame)
     return dg.MaterializeResult(
-        value=Rows(frame[list(table.columns)]),
+        value=Rows(frame),
         metadata={"dagster/row_count": len(frame), "synthetic": combine_synthetic(frame["synthetic"]), **metadata},
         check_results=findings.results(context.asset_key),
     )
@@ -56,7 +57,9 @@ def slices_result(
     for part in parts:
         fresh = held.get(slice_key(column, part.value)) != part.fingerprint
         frame = (
-            part.make()[list(table.columns)] if fresh else workspace.lake.read(table_name, where={column: part.value})
+            conform(part.make()[list(table.columns)], table)
+            if fresh
+            else workspace.lake.read(table_name, where={column: part.value})
         )
         if fresh:
             workspace.lake.write(table_name, frame, {column: part.value}, fingerprint=part.fingerprint)

@@ -24,8 +24,8 @@ from lmi_pipeline.quality.schema_checks import NUMBERS, check_codes, range_text
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
 
-_INTEGERS = ("int8", "int16", "int32", "int64", "Int8", "Int16", "Int32", "Int64")
-_FLOATS = (*_INTEGERS, "float32", "float64", "Float32", "Float64")
+_INTEGERS = ("int8", "int16", "int32", "int64", "Int8Dtype", "Int16Dtype", "Int32Dtype", "Int64Dtype")
+_FLOATS = (*_INTEGERS, "float32", "float64", "Float32Dtype", "Float64Dtype")
 _TYPES: dict[ColumnType, tuple[str, ...]] = {
     "string": ("StringDtype", "str"),
     "integer": _INTEGERS,
@@ -80,11 +80,12 @@ def validate(frame: pd.DataFrame, table: Table) -> SuiteResult:
         One blocking outcome per expectation, with our own count of the rows that fail.
     """
     gx = _great_expectations()
+    frame = frame.loc[:, ~frame.columns.duplicated()]
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(enable=False)
     context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("frames").add_dataframe_asset(table.name)
-    batch = asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": _plain_strings(frame)})
+    batch = asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": _plain(frame)})
     report = batch.validate(build_suite(table), result_format="BOOLEAN_ONLY")
     met = {result.expectation_config.meta["name"]: bool(result.success) for result in report.results}
     raised = {result.expectation_config.meta["name"] for result in report.results if _raised(result.exception_info)}
@@ -99,10 +100,11 @@ def _raised(info: dict[str, Any]) -> bool:
     return any(entry["raised_exception"] for entry in entries)
 
 
-def _plain_strings(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give text columns the one string type that Great Expectations knows by name."""
-    text = [name for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)]
-    return frame.astype(dict.fromkeys(text, "string"))
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give text the one string type Great Expectations knows by name, and columns without values none."""
+    text = {name: "string" for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.StringDtype)}
+    empty = dict.fromkeys(frame.columns[frame.isna().all().to_numpy()], "object")
+    return frame.astype({**text, **empty})
 
 
 def _outcome(item: _Expectation, frame: pd.DataFrame, table: Table, met: bool, raised: bool) -> CheckOutcome:
@@ -112,7 +114,7 @@ def _outcome(item: _Expectation, frame: pd.DataFrame, table: Table, met: bool, r
         name=item.name,
         severity="block",
         passed=met,
-        failing_count=0 if met else (None if raised else item.count(frame)),
+        failing_count=0 if met else (None if raised else item.count(frame) or None),
         total_count=len(frame),
         description=item.description,
         next_step="" if met else step,
@@ -121,11 +123,15 @@ def _outcome(item: _Expectation, frame: pd.DataFrame, table: Table, met: bool, r
 
 def _expectations(table: Table) -> list[_Expectation]:
     found = [item for name in table.columns for item in _of_column(catalog.column(name), table)]
+    kind: str = "ExpectCompoundColumnsToBeUnique"
+    arguments: dict[str, Any] = {"column_list": list(table.key)}
+    if len(table.key) == 1:
+        kind, arguments = "ExpectColumnValuesToBeUnique", {"column": table.key[0]}
     found.append(
         _Expectation(
             "expect_key_unique",
-            "ExpectCompoundColumnsToBeUnique",
-            {"column_list": list(table.key)},
+            kind,
+            arguments,
             lambda frame: counts.repeated_keys(frame, table.key),
             f"no two rows have the same key ({', '.join(table.key)})",
             "find what delivers the rows twice",

@@ -96,14 +96,12 @@ def chart_growth_by_nationality(growth_frame: pd.DataFrame, release: str) -> Cha
 
 
 def _draw_growth(axes: Axes, percent: pd.DataFrame) -> None:
-    from matplotlib.dates import date2num
-
     dates = _dates(percent.index)
-    start, end = pd.Timestamp(2020, 1, 1), pd.Timestamp(2021, 1, 1)
+    start, middle, end = _timestamps("2020-01-01", "2020-07-01", "2021-01-01")
     if dates[0] < end and dates[-1] >= start:
-        axes.axvspan(date2num(start), date2num(end), color=LINE, alpha=0.5, linewidth=0)
+        axes.axvspan(start, end, color=LINE, alpha=0.5, linewidth=0)
         axes.text(
-            date2num(pd.Timestamp(2020, 7, 1)), 0.985, "2020", transform=axes.get_xaxis_transform(), ha="center", va="top",
+            middle, 0.985, "2020", transform=axes.get_xaxis_transform(), ha="center", va="top",
             fontsize=9, color=SOFT,
         )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=1)
@@ -125,6 +123,10 @@ def _draw_growth(axes: Axes, percent: pd.DataFrame) -> None:
             color=colours[group],
             annotation_clip=False,
         )
+
+
+def _timestamps(*days: str) -> list[Any]:
+    return [pd.Timestamp(day) for day in days]
 
 
 def _newest(frame: pd.DataFrame) -> dict[str, float]:
@@ -173,7 +175,7 @@ def chart_controls_by_vintage(controls_frame: pd.DataFrame) -> Chart:
         axes = figure.add_axes((0.06 + 0.322 * number, 0.245, 0.275, 0.505))
         axes.set_title(name, loc="left", fontsize=10, fontweight="bold", color=INK, pad=7)
         if group in millions:
-            _draw_vintages(axes, millions.xs(group, axis="columns", level="birth_group"), vintages)
+            _draw_vintages(axes, pd.DataFrame(millions[group]), vintages)
         _style(axes, panels=3)
     _legend(figure, vintages)
     _finish(
@@ -216,7 +218,7 @@ def _legend(figure: Figure, vintages: list[str]) -> None:
 
 
 def _group_text(millions: pd.DataFrame, group: str) -> str:
-    newest = _newest(millions.xs(group, axis="columns", level="birth_group"))
+    newest = _newest(pd.DataFrame(millions[group]))
     values = ", ".join(f"{vintage} {value:.2f} million" for vintage, value in newest.items())
     return f"{BIRTH_GROUPS[group]}: {values}"
 

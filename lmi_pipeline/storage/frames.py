@@ -54,6 +54,12 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
 
 
+def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Frame as it reads back from the lake: catalogue columns, order and types; SchemaError as :func:`to_arrow`."""
+    stored: pd.DataFrame = to_arrow(frame, table).to_pandas()
+    return stored
+
+
 def _column_array(series: pd.Series, column: Column, table: Table) -> pa.Array:
     where = f"table '{table.name}', column '{column.name}'"
     try:
