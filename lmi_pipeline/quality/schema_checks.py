@@ -74,11 +74,6 @@ def _columns_outcome(frame: pd.DataFrame, table: Table) -> CheckOutcome:
     )
 
 
-def check_codes(table: Table, column: Column) -> bool:
-    """Whether a column must hold our codes: raw tables keep the publisher's own."""
-    return column.codelist is not None and table.layer != "raw"
-
-
 def _column_outcomes(series: pd.Series, column: Column, table: Table) -> Iterator[CheckOutcome]:
     where, name = f"column '{column.name}'", column.name
     wrong = counts.wrong_type(series, column.type)
@@ -105,7 +100,7 @@ def _column_outcomes(series: pd.Series, column: Column, table: Table) -> Iterato
 
 def _value_outcomes(series: pd.Series, column: Column, table: Table) -> Iterator[CheckOutcome]:
     where, name, total = f"column '{column.name}'", column.name, len(series)
-    if column.codelist and check_codes(table, column):
+    if column.codelist:
         yield counted(
             table.name,
             f"codes_{name}",

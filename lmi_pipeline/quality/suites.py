@@ -19,7 +19,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.catalog.models import Column, ColumnType, Table
 from lmi_pipeline.quality import counts
 from lmi_pipeline.quality.results import CheckOutcome, SuiteResult
-from lmi_pipeline.quality.schema_checks import NUMBERS, check_codes, range_text
+from lmi_pipeline.quality.schema_checks import NUMBERS, range_text
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
@@ -50,9 +50,10 @@ class _Expectation:
 def build_suite(table: Table) -> ExpectationSuite:
     """Great Expectations suite of a table: columns, nulls, codes, ranges, months, types, key."""
     gx = _great_expectations()
-    suite: ExpectationSuite = gx.ExpectationSuite(name=table.name)
-    for item in _expectations(table):
-        suite.add_expectation(getattr(gx.expectations, item.kind)(**item.arguments, meta={"name": item.name}))
+    made = [
+        getattr(gx.expectations, item.kind)(**item.arguments, meta={"name": item.name}) for item in _expectations(table)
+    ]
+    suite: ExpectationSuite = gx.ExpectationSuite(name=table.name, expectations=made)
     return suite
 
 
@@ -169,12 +170,12 @@ def _of_column(column: Column, table: Table) -> Iterator[_Expectation]:
             f"{where} is of type {column.type}",
             f"convert {where} when tidying",
         )
-    yield from _of_values(column, table)
+    yield from _of_values(column)
 
 
-def _of_values(column: Column, table: Table) -> Iterator[_Expectation]:
+def _of_values(column: Column) -> Iterator[_Expectation]:
     name, where = column.name, f"column '{column.name}'"
-    if column.codelist and check_codes(table, column):
+    if column.codelist:
         codes = catalog.codes(column.codelist)
         yield _Expectation(
             f"expect_{name}_codes",
