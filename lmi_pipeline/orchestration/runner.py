@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from lmi_pipeline.orchestration.workspace import Workspace
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_BARE_NAME = re.compile(r'(?<![:"=\w])(?!(?:and|or|not|roots|sinks)\b)[A-Za-z_]\w*(?![\w:("=*])')
 Listener = Callable[[str, str, int], None]
 
 
@@ -45,10 +47,21 @@ def open_instance() -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
+def _keyed(text: str) -> str:
+    """Put ``key:`` before bare asset names, so that ``+name`` means all that it needs."""
+    return _BARE_NAME.sub(lambda found: f'key:"{found[0]}"', text)
+
+
 def resolve_selection(definitions: dg.Definitions, text: str | None) -> list[dg.AssetKey]:
     """Asset keys of a selection in Dagster's syntax; all of them if there is no text."""
     graph = definitions.resolve_asset_graph()
-    selection = dg.AssetSelection.from_string(text) if text else dg.AssetSelection.all()
+    try:
+        selection = dg.AssetSelection.from_string(_keyed(text)) if text else dg.AssetSelection.all()
+    except dg.DagsterError as error:
+        raise LmiError(
+            f"selection '{text}' is not in Dagster's selection syntax, e.g. '+est_rti__quarterly_growth' or"
+            " 'tag:vintage=pwt22 or group:rti'"
+        ) from error
     keys = selection.resolve(graph)
     if not keys:
         raise LmiError(f"selection '{text}' matches no asset; `lmi run --list` shows them all")
@@ -135,8 +148,13 @@ def _note_check(event: dg.DagsterEvent, account: RunAccount) -> None:
 
 
 def _reason(event: dg.DagsterEvent, step: str) -> str:
+    """The project's own error where there is one in the chain, else its root."""
     error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
+    chain = []
+    while error is not None:
+        chain.append(error)
         error = error.cause
-    text = " ".join((error.message if error else "failed").split())
-    return f"{step}: {text}"
+    ours = {LmiError.__name__, *(kind.__name__ for kind in LmiError.__subclasses__())}
+    told = next((e for e in chain if e.cls_name in ours), chain[-1] if chain else None)
+    text = " ".join(told.message.split()) if told else "failed"
+    return f"{step}: {text.removeprefix(f'{LmiError.__module__}.')}"
