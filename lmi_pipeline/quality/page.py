@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 from itertools import groupby
@@ -27,6 +28,7 @@ table { border-collapse: collapse; width: 100%; margin-top: .75rem; font-size: .
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.text { min-width: 14rem; overflow-wrap: anywhere; }
 td.word { font-weight: 600; white-space: nowrap; }
 details { margin-top: .75rem; background: var(--wash); border-radius: .4rem; padding: .4rem .75rem; }
 summary { cursor: pointer; }
@@ -142,13 +144,18 @@ def _row(outcome: CheckOutcome, *, advice: bool) -> str:
     word, style = ("failed", "bad") if outcome.severity == "block" else ("warning", "warn")
     if outcome.passed:
         word, style = "passed", "good"
-    last = f"<td>{escape(outcome.next_step)}</td>" if advice else ""
+    last = f"<td class="text">{_prose(outcome.next_step)}</td>" if advice else ""
     return (
         f'<tr><td class="word {style}">{word}</td>'
-        f'<td>{escape(outcome.description)}<br><code class="soft">{escape(outcome.name)}</code></td>'
+        f'<td class="text">{_prose(outcome.description)}<br><code class="soft">{escape(outcome.name)}</code></td>'
         f'<td class="number">{_number(outcome.failing_count)}</td>'
         f'<td class="number">{_number(outcome.total_count)}</td>{last}</tr>'
     )
+
+
+def _prose(text: str) -> str:
+    """Escape a text; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _number(count: int | None) -> str:

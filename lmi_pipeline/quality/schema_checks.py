@@ -67,7 +67,7 @@ def _columns_outcome(frame: pd.DataFrame, table: Table) -> CheckOutcome:
         table.name,
         "columns",
         len(missing) + len(extra) + repeated,
-        len(table.columns),
+        len(table.columns) + len(extra) + repeated,
         description="the columns are the catalogued ones, each once",
         next_step=f"missing: {', '.join(missing) or 'none'}; not catalogued: {extra_text}; repeated: {repeated};"
         f" change the asset or the table's entry in catalog/tables/{table.layer}.yml",

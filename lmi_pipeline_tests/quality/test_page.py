@@ -8,7 +8,9 @@ from lmi_pipeline.quality.results import CheckOutcome, combine, counted
 
 
 def outcome(name="key_unique", failing=0, *, table="core_rti__monthly_employees", severity="block") -> CheckOutcome:
-    return counted(table, name, failing, 1200, severity=severity, description="keys <once> & only", next_step="look")
+    return counted(
+        table, name, failing, 1200, severity=severity, description="keys <once> & only", next_step="use `lmi diff`"
+    )
 
 
 class Elements(HTMLParser):
@@ -34,6 +36,7 @@ def test_page_when_checks_fail_then_verdict_and_counts_show():
     assert "1 blocking check fails" in page
     assert '<td class="number">1,100</td><td class="number">1,200</td>' in page
     assert "A &lt;title&gt;" in page
+    assert "use <code>lmi diff</code>" in page
     assert "keys &lt;once&gt; &amp; only" in page
 
 
@@ -45,7 +48,12 @@ def test_page_when_only_warnings_or_nothing_then_it_says_so():
 
 def test_combine_when_slices_of_a_table_are_checked_then_counts_add_up():
     (merged,) = combine([outcome(), outcome(failing=2), outcome(failing=5)])
-    assert (merged.passed, merged.failing_count, merged.total_count, merged.next_step) == (False, 7, 3600, "look")
+    assert (merged.passed, merged.failing_count, merged.total_count, merged.next_step) == (
+        False,
+        7,
+        3600,
+        "use `lmi diff`",
+    )
 
 
 def test_combine_when_a_slice_was_not_computed_then_the_count_is_unknown():
