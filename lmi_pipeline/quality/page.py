@@ -144,7 +144,7 @@ def _row(outcome: CheckOutcome, *, advice: bool) -> str:
     word, style = ("failed", "bad") if outcome.severity == "block" else ("warning", "warn")
     if outcome.passed:
         word, style = "passed", "good"
-    last = f"<td class="text">{_prose(outcome.next_step)}</td>" if advice else ""
+    last = f'<td class="text">{_prose(outcome.next_step)}</td>' if advice else ""
     return (
         f'<tr><td class="word {style}">{word}</td>'
         f'<td class="text">{_prose(outcome.description)}<br><code class="soft">{escape(outcome.name)}</code></td>'
