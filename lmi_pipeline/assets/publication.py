@@ -31,9 +31,9 @@ def publication_assets(out_tables: list[str]) -> list[dg.AssetsDefinition]:
     )
     def release(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace: Workspace = context.resources.workspace
-        started = context.instance.get_run_stats(context.run_id).start_time
+        started = context.instance.get_run_stats(context.run.run_id).start_time
         if started is None:
-            raise ReleaseError(f"run {context.run_id} has no start time; publish with `lmi release publish`")
+            raise ReleaseError(f"run {context.run.run_id} has no start time; publish with `lmi release publish`")
         folder = publish_checked(
             workspace.lake, workspace.vault, workspace.settings, made_at=datetime.fromtimestamp(started, UTC)
         )

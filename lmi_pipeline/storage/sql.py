@@ -2,12 +2,14 @@
 
 A model is one SELECT that makes one catalogued table; a test is one SELECT of failing rows, of which
 only the count leaves. ``{{ ref('table') }}`` names another table, ``{{ codelist('name') }}`` a code list
-and ``{{ param('reliability.withhold_below') }}`` a threshold of the catalogue.
+and ``{{ param('reliability.withhold_below') }}`` a threshold of the catalogue. A SELECT sees the tables it
+names so and nothing else: no file, no network, no variable of the program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
     import duckdb
 
     from lmi_pipeline.storage.lake import Lake
+
+# One thread: sums of weights in a changing order differ in their last digits from run to run.
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "enable_external_access": "false",
+    "threads": 1,
+}
 
 _SQL_TYPES = {
     "string": "VARCHAR",
@@ -68,12 +78,14 @@ class SqlTest:
     model: SqlModel
 
 
-def _parameter(path: str) -> Any:
+def _parameter(path: str) -> int | float:
     found: Any = catalog.thresholds()
     for part in path.split("."):
         if not isinstance(found, Mapping) or part not in found:
             raise SchemaError(f"param('{path}'): no '{part}' in catalog/thresholds.yml")
         found = found[part]
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise SchemaError(f"param('{path}') is not a number in catalog/thresholds.yml; only numbers go into SQL")
     return found
 
 
@@ -83,9 +95,9 @@ def parse(path: Path) -> SqlModel:
     Raises
     ------
     SchemaError
-        It names a table, code list or threshold that is not in the catalogue.
+        It names a table, code list or threshold that is not in the catalogue, or its template is at fault.
     """
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined, TemplateError
 
     refs: list[str] = []
     lists: list[str] = []
@@ -102,7 +114,10 @@ def parse(path: Path) -> SqlModel:
     text = path.read_text(encoding="utf-8")
     engine = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - SQL, not HTML
     names = {"ref": ref, "codelist": codelist, "param": _parameter, "united_kingdom": catalog.UNITED_KINGDOM}
-    sql = engine.from_string(text).render(**names)
+    try:
+        sql = engine.from_string(text).render(**names)
+    except (TemplateError, SchemaError) as error:
+        raise SchemaError(f"{path.name}: {error}") from error
     return SqlModel(path.stem, path, text, sql, tuple(dict.fromkeys(refs)), tuple(dict.fromkeys(lists)))
 
 
@@ -112,19 +127,30 @@ def load_models(root: Path) -> dict[str, SqlModel]:
     Raises
     ------
     SchemaError
-        A file is not named after a catalogued table, stands twice, or models read each other in a circle.
+        A file is not named after a catalogued table or not in the folder of its layer, stands twice, reads a layer
+        it may not read, or models read each other in a circle.
     """
     models: dict[str, SqlModel] = {}
     for path in sorted(root.rglob("*.sql")):
         if path.stem in models:
             raise SchemaError(f"SQL model '{path.stem}' stands twice: {models[path.stem].path} and {path}")
-        models[catalog.table(path.stem).name] = parse(path)
+        models[path.stem] = _placed(parse(path))
     graph = {name: [ref for ref in model.refs if ref in models] for name, model in models.items()}
     try:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         raise SchemaError(f"SQL models read each other in a circle: {' -> '.join(error.args[1])}") from error
     return {name: models[name] for name in order}
+
+
+def _placed(model: SqlModel) -> SqlModel:
+    layer = catalog.table(model.name).layer
+    if model.path.parent.name != layer:
+        raise SchemaError(f"SQL model '{model.name}' belongs in the folder '{layer}', not '{model.path.parent.name}'")
+    early = [ref for ref in model.refs if catalog.table(ref).layer in ("vault", "raw")]
+    if early:
+        raise SchemaError(f"SQL model '{model.name}' reads {', '.join(early)}; SQL reads core_, est_ and out_ tables")
+    return model
 
 
 def load_tests(root: Path) -> list[SqlTest]:
@@ -140,45 +166,83 @@ def load_tests(root: Path) -> list[SqlTest]:
     return tests
 
 
-def _connect(model: SqlModel, lake: Lake, replace: Mapping[str, pd.DataFrame]) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def _connected(
+    model: SqlModel, lake: Lake, versions: Mapping[str, int] | None, replace: Mapping[str, pd.DataFrame] | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
-    for name in model.refs:
-        connection.register(name, replace[name] if name in replace else lake.dataset(name))
-    for name in model.codelists:
-        connection.register(f"codelist_{name}", catalog.codelist(name))
-    return connection
+    held = {name: (replace or {}).get(name) for name in model.refs}
+    sources = {
+        name: lake.dataset(name, version=(versions or {}).get(name)) if frame is None else frame
+        for name, frame in held.items()
+    }
+    sources |= {f"codelist_{name}": catalog.codelist(name) for name in model.codelists}
+    with duckdb.connect(":memory:", config=_SETTINGS) as connection:
+        connection.execute("SET python_enable_replacements = false; SET lock_configuration = true")
+        for name, source in sources.items():
+            connection.register(name, source)
+        try:
+            yield connection
+        except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+            raise SchemaError(f"{model.path.name}: {error}") from error
+        except duckdb.Error as error:
+            # Its text may quote a row.
+            kind = type(error).__name__
+            raise SchemaError(f"{model.path.name}: {kind} on the rows of {', '.join(model.refs)}") from None
 
 
-def run_model(model: SqlModel, lake: Lake, *, replace: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
+def run_model(
+    model: SqlModel,
+    lake: Lake,
+    *,
+    versions: Mapping[str, int] | None = None,
+    replace: Mapping[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
     """Rows of a model over the lake, in key order.
 
     Parameters
     ----------
+    versions : mapping of str to int, optional
+        Versions of the lake's tables to read; the newest of a table not named.
     replace : mapping of str to DataFrame, optional
         Frames to read instead of the lake's tables.
+
+    Raises
+    ------
+    SchemaError
+        The SELECT cannot be run; the message quotes the SQL at most, never a row.
     """
-    with _connect(model, lake, replace or {}) as connection:
+    with _connected(model, lake, versions, replace) as connection:
         frame: pd.DataFrame = connection.execute(model.sql).to_arrow_table().to_pandas()
     key = [column for column in catalog.table(model.name).key if column in frame.columns]
-    return frame.sort_values(key, ignore_index=True)
+    return frame.sort_values(key, ignore_index=True) if key else frame
 
 
-def run_test(test: SqlTest, lake: Lake, *, replace: Mapping[str, pd.DataFrame] | None = None) -> int:
-    """Number of rows a test selects; the rows themselves stay inside."""
-    with _connect(test.model, lake, replace or {}) as connection:
-        found = connection.execute(
-            f"select count(*) from ({test.model.sql.rstrip().rstrip(';')}) as failing"
-        ).fetchone()
+def run_test(
+    test: SqlTest,
+    lake: Lake,
+    *,
+    versions: Mapping[str, int] | None = None,
+    replace: Mapping[str, pd.DataFrame] | None = None,
+) -> int:
+    """Number of rows a test selects; the rows themselves stay inside. Parameters as of :func:`run_model`."""
+    with _connected(test.model, lake, versions, replace) as connection:
+        counted = f"select count(*) from ({test.model.sql.rstrip().rstrip(';')}\n) as failing"
+        found = connection.execute(counted).fetchone()
     return int(found[0]) if found else 0
 
 
 def column_lineage(model: SqlModel) -> dict[str, list[str]]:
-    """Columns of other tables behind each column of a model, as ``table.column``."""
+    """Columns of other tables behind each column of a model, as ``table.column``.
+
+    Raises
+    ------
+    SchemaError
+        The SELECT does not make a catalogued column, or reads one that is not there.
+    """
     from sqlglot import exp
+    from sqlglot.errors import SqlglotError
     from sqlglot.lineage import lineage
 
     schema = {
@@ -189,7 +253,11 @@ def column_lineage(model: SqlModel) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for column in catalog.table(model.name).columns:
         origins = set()
-        for node in lineage(column, model.sql, schema=schema, dialect="duckdb").walk():
+        try:
+            root = lineage(column, model.sql, schema=schema, dialect="duckdb")
+        except (SqlglotError, ValueError) as error:
+            raise SchemaError(f"{model.path.name}: no lineage of column '{column}': {error}") from error
+        for node in root.walk():
             if isinstance(node.expression, exp.Table) and node.expression.name in model.refs:
                 origins.add(f"{node.expression.name}.{node.name.split('.')[-1].strip(chr(34))}")
         found[column] = sorted(origins)

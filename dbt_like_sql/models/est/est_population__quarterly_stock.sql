@@ -16,8 +16,8 @@ with person as (
 select
     quarter,
     edition,
-    coalesce(region_gss, '{{ united_kingdom }}') as area_code,
-    coalesce(birth_group, 'total') as birth_group,
+    case when grouping(region_gss) = 1 then '{{ united_kingdom }}' else region_gss end as area_code,
+    case when grouping(birth_group) = 1 then 'total' else birth_group end as birth_group,
     sum(analysis_weight) as population_count,
     count(*) as respondent_count,
     case when min(synthetic) = max(synthetic) then min(synthetic) else 'mixed' end as synthetic

@@ -23,11 +23,13 @@ select
     area.name as area_name,
     graded.birth_group,
     case when graded.status != 'withheld'
-        then round(graded.population_count / {{ param('rounding.weighted_count_multiple') }}) * {{ param('rounding.weighted_count_multiple') }}
+        then round(graded.population_count / {{ param('rounding.weighted_count_multiple') }})
+            * {{ param('rounding.weighted_count_multiple') }}
     end as population_count,
+    -- plus 0.0: a small fall rounds to zero, not to minus zero
     case when graded.status != 'withheld' and graded.previous_year_count >= {{ param('reliability.withhold_below') }}
         then round((graded.population_count - graded.previous_year_count) / {{ param('rounding.weighted_count_multiple') }})
-            * {{ param('rounding.weighted_count_multiple') }}
+            * {{ param('rounding.weighted_count_multiple') }} + 0.0
     end as yearly_change_count,
     graded.rti_release,
     graded.status,
