@@ -1,5 +1,7 @@
 """The one object Dagster loads."""
 
+import warnings
+
 import dagster as dg
 
 from lmi_pipeline import settings as settings_module
@@ -12,6 +14,8 @@ from lmi_pipeline.orchestration.jobs import monthly_refresh, monthly_schedule
 from lmi_pipeline.orchestration.landing import landing_sensor
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.settings import Settings
+
+warnings.filterwarnings("ignore", message=".*is currently in (beta|preview).*")
 
 
 def build(settings: Settings) -> dg.Definitions:

@@ -99,6 +99,14 @@ class Findings:
         return [_result(asset_key, name, self.outcomes.get(name, []), severities.get(name, "block")) for name in names]
 
 
+def _examined(found: Sequence[tuple[str, CheckOutcome]]) -> int:
+    """Rows (or groups of rows) behind the outcomes: the most of any expectation, added over slices."""
+    most: dict[str, int] = defaultdict(int)
+    for part, outcome in found:
+        most[part] = max(most[part], outcome.total_count or 0)
+    return sum(most.values())
+
+
 def _result(
     key: dg.AssetKey, name: str, found: Sequence[tuple[str, CheckOutcome]], severity: str
 ) -> dg.AssetCheckResult:
@@ -106,6 +114,7 @@ def _result(
     metadata: dict[str, dg.MetadataValue] = {
         "expectations": dg.MetadataValue.int(len(found)),
         "failed": dg.MetadataValue.int(len(failed)),
+        "rows_examined": dg.MetadataValue.int(_examined(found)),
     }
     if failed:
         rows = [

@@ -5,46 +5,64 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pandas.api import types
 
 from lmi_pipeline import catalog
 
 
-def diff_tables(before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def diff_tables(before: Mapping[str, pa.Table], after: Mapping[str, pa.Table]) -> dict[str, Any]:
     """Differences by table; a table on one side only is new or gone."""
-    return {
-        name: _diff(name, before.get(name), after.get(name)) for name in sorted({*before, *after})
-    }  # fmt: skip
+    return {name: _diff(name, before.get(name), after.get(name)) for name in sorted({*before, *after})}
 
 
-def _diff(name: str, before: pd.DataFrame | None, after: pd.DataFrame | None) -> dict[str, Any]:
+def _diff(name: str, before: pa.Table | None, after: pa.Table | None) -> dict[str, Any]:
     if before is None or after is None:
         only = after if before is None else before
-        return {"change": "new table" if before is None else "table gone", "rows": len(only) if only is not None else 0}
-    key = list(catalog.table(name).key)
-    shared = [c for c in after.columns if c in before.columns and c not in key]
-    joined = before.merge(after, on=key, how="outer", suffixes=("_before", "_after"), indicator=True)
-    both = joined[joined["_merge"] == "both"]
-    cells = {column: _column_diff(both[f"{column}_before"], both[f"{column}_after"]) for column in shared}
-    return {
-        "columns_added": [c for c in after.columns if c not in before.columns],
-        "columns_gone": [c for c in before.columns if c not in after.columns],
+        return {"change": "new table" if before is None else "table gone", "rows": len(only or ())}
+    shared = [c for c in after.column_names if c in before.column_names]
+    found: dict[str, Any] = {
+        "columns_added": [c for c in after.column_names if c not in shared],
+        "columns_gone": [c for c in before.column_names if c not in shared],
+        "columns_retyped": [c for c in shared if before.schema.field(c).type != after.schema.field(c).type],
         "rows_before": len(before),
         "rows_after": len(after),
+    }
+    key = [column for column in _key(name) if column in shared]
+    if key != _key(name) or set(key) & set(found["columns_retyped"]):
+        return {"change": "key changed", **found}
+    return found | _rows_and_cells(before.to_pandas(), after.to_pandas(), key, [c for c in shared if c not in key])
+
+
+def _key(name: str) -> list[str]:
+    known = catalog.tables()
+    return list(known[name].key) if name in known else []
+
+
+def _rows_and_cells(before: pd.DataFrame, after: pd.DataFrame, key: list[str], values: list[str]) -> dict[str, Any]:
+    joined = before.merge(after, on=key, how="outer", suffixes=("_before", "_after"), indicator=True)
+    both = joined[joined["_merge"] == "both"]
+    cells = {column: _column_diff(both, column, key) for column in values}
+    return {
         "rows_added": int((joined["_merge"] == "right_only").sum()),
         "rows_gone": int((joined["_merge"] == "left_only").sum()),
         "cells_changed": {column: found for column, found in cells.items() if found["changed"]},
     }
 
 
-def _column_diff(before: pd.Series, after: pd.Series) -> dict[str, Any]:
-    same = (before == after) | (before.isna() & after.isna())
-    found: dict[str, Any] = {"changed": int((~same).sum())}
-    if pd.api.types.is_numeric_dtype(before) and pd.api.types.is_numeric_dtype(after) and found["changed"]:
-        gap = (after.astype(float) - before.astype(float)).abs()
-        largest = float(np.nanmax(gap)) if gap.notna().any() else 0.0
-        found["largest_change"] = largest
+def _column_diff(both: pd.DataFrame, column: str, key: list[str]) -> dict[str, Any]:
+    before, after = both[f"{column}_before"], both[f"{column}_after"]
+    missing = before.isna() | after.isna()
+    changed = (before.isna() != after.isna()) | (~missing & (before != after))
+    found: dict[str, Any] = {"changed": int(changed.sum())}
+    numbers = all(types.is_numeric_dtype(side) and not types.is_bool_dtype(side) for side in (before, after))
+    gap = (after - before).abs().dropna() if numbers else pd.Series(dtype="float64")
+    if gap.gt(0).any():
+        place = gap.idxmax()
+        found["largest_change"] = float(gap[place])
+        found["largest_at"] = {name: str(both.at[place, name]) for name in key}
+        found["largest_from"], found["largest_to"] = float(before[place]), float(after[place])
     return found
 
 
@@ -52,18 +70,36 @@ def diff_markdown(difference: Mapping[str, Any], previous: str | None) -> str:
     """The difference for a person."""
     if previous is None:
         return "# Changes\n\nThis is the first release.\n"
-    lines = [f"# Changes since {previous}\n"]
+    lines = [f"# Changes since {previous}\n", f"Numbers changed: {_where(difference)}.\n"]
     for name, found in difference.items():
-        if "change" in found:
-            lines.append(f"- **{name}**: {found['change']}, {found['rows']:,} rows")
-            continue
-        numbers = ", ".join(
-            f"{column}: {cell['changed']:,} cells"
-            + (f" (largest change {cell['largest_change']:,.6g})" if "largest_change" in cell else "")
-            for column, cell in found["cells_changed"].items()
-        )
-        lines.append(
-            f"- **{name}**: {found['rows_added']:,} rows added, {found['rows_gone']:,} gone; "
-            f"{'numbers changed: ' + numbers if numbers else 'no number changed'}"
-        )
+        lines += [f"- **{name}**: {_sentence(found)}", *_cell_lines(found)]
     return "\n".join(lines) + "\n"
+
+
+def _where(difference: Mapping[str, Any]) -> str:
+    names = [name for name, found in difference.items() if found.get("cells_changed")]
+    return f"yes, in {', '.join(names)}" if names else "no"
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    if "rows" in found:
+        return f"{found['change']}, {found['rows']:,} rows"
+    parts = [
+        f"columns {word}: {', '.join(found[f'columns_{word}'])}"
+        for word in ("added", "gone", "retyped")
+        if found[f"columns_{word}"]
+    ]
+    if "change" in found:
+        return "; ".join([f"{found['change']}, rows cannot be compared", *parts])
+    return "; ".join([f"{found['rows_added']:,} rows added, {found['rows_gone']:,} gone", *parts])
+
+
+def _cell_lines(found: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for column, cell in found.get("cells_changed", {}).items():
+        text = f"  - `{column}`: {cell['changed']:,} cells"
+        if "largest_change" in cell:
+            place = ", ".join(f"{name} {value}" for name, value in cell["largest_at"].items())
+            text += f"; largest change {cell['largest_from']:,.12g} to {cell['largest_to']:,.12g} ({place})"
+        lines.append(text)
+    return lines

@@ -2,72 +2,162 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pandas as pd
+
 from lmi_pipeline import catalog
-from lmi_pipeline.catalog.models import Table
+from lmi_pipeline.catalog.models import Column, Table
 
 _DATATYPES = {
     "string": "string",
     "integer": "integer",
     "float": "double",
-    "boolean": {"base": "boolean", "format": "True|False"},
+    "boolean": "boolean",
     "date": "date",
     "timestamp": "dateTime",
+}
+_TIMESTAMP_FORMAT = "yyyy-MM-dd HH:mm:ss.SSSSSSX"
+
+NOTICES = {
+    "true": "**Synthetic data.** No figure here is of the United Kingdom or of the publishers named.",
+    "mixed": "**Partly synthetic data.** Some figures rest on synthetic files: see the column `synthetic`.",
+    "false": "",
 }
 
 
 def csvw(table: Table) -> dict[str, Any]:
-    """CSV on the Web (W3C) metadata of a table's CSV file."""
-    columns = []
-    for name in table.columns:
-        column = catalog.column(name)
-        entry: dict[str, Any] = {
-            "name": name,
-            "titles": name,
-            "datatype": _DATATYPES[column.type],
-            "dc:description": column.description,
-            "required": name not in table.nullable,
-        }
-        if column.unit:
-            entry["schema:unitText"] = column.unit
-        columns.append(entry)
+    """CSV on the Web (W3C, 2015) metadata of a table's CSV file."""
     return {
-        "@context": ["http://www.w3.org/ns/csvw", {"schema": "http://schema.org/"}],
+        "@context": ["http://www.w3.org/ns/csvw", {"@language": "en"}],
         "url": f"{table.name}.csv",
         "dc:title": table.title,
         "dc:description": table.description.strip(),
-        "tableSchema": {"columns": columns, "primaryKey": list(table.key)},
+        "tableSchema": {
+            "columns": [_csvw_column(catalog.column(name), name not in table.nullable) for name in table.columns],
+            "primaryKey": list(table.key),
+        },
     }
 
 
-def dictionary(tables: Sequence[str]) -> str:
-    """Data dictionary in Markdown: tables, columns, units, code lists, warnings."""
-    parts = ["# Data dictionary\n"]
-    for name in tables:
-        table = catalog.table(name)
-        parts.append(f"## {name}\n\n**{table.title}.** {table.description.strip()}\n")
-        parts.append(f"One row per {table.grain}. Key: {', '.join(table.key)}.\n")
-        parts += [f"- {warning}" for warning in table.warnings]
-        parts.append("| column | type | unit | codes | meaning |\n|---|---|---|---|---|")
-        for column in (catalog.column(c) for c in table.columns):
-            facts = (column.name, column.type, column.unit or "", column.codelist or "", column.description)
-            parts.append(f"| {' | '.join(facts)} |")
-        parts.append("")
-    used = {catalog.column(c).codelist for name in tables for c in catalog.table(name).columns}
-    for name in sorted(codelist for codelist in used if codelist):
-        rows = catalog.codelist(name)
-        parts.append(f"## Code list {name}\n\n| code | name |\n|---|---|")
-        parts += [f"| {code} | {label} |" for code, label in zip(rows["code"], rows["name"], strict=True)]
-        parts.append("")
-    return "\n".join(parts)
+def _csvw_column(column: Column, required: bool) -> dict[str, Any]:
+    datatype: dict[str, Any] = {"base": _DATATYPES[column.type]}
+    if column.type == "timestamp":
+        datatype["format"] = _TIMESTAMP_FORMAT
+    limits = {"minimum": column.minimum, "maximum": column.maximum}
+    datatype |= {name: _limit(value, column) for name, value in limits.items() if value is not None}
+    entry: dict[str, Any] = {
+        "name": column.name,
+        "titles": column.name,
+        "datatype": datatype,
+        "dc:description": column.description,
+        "required": required,
+    }
+    if column.unit:
+        entry["schema:unitText"] = column.unit
+    return entry
 
 
-def attribution(sources: Sequence[str]) -> str:
-    """Publisher, licence and citation of every source behind a release."""
-    parts = ["# Attribution\n"]
-    for source in (catalog.source(name) for name in sources):
-        parts.append(f"## {source.title}\n\n- Publisher: {source.publisher}\n- Licence: {source.licence}")
-        parts.append(f"- Cite as: {source.citation}\n- {source.homepage}\n")
-    return "\n".join(parts)
+def _limit(value: float, column: Column) -> float | int:
+    return int(value) if column.type == "integer" else value
+
+
+def dictionary(tables: Sequence[str], inputs: pd.DataFrame, synthetic: str) -> str:
+    """Data dictionary in Markdown: tables, columns, units, warnings, code lists, publishers' names.
+
+    Parameters
+    ----------
+    tables : sequence of str
+        Servable tables.
+    inputs : DataFrame
+        Ledger rows of the files behind them.
+    synthetic : {'true', 'false', 'mixed'}
+        Whether the figures rest on synthetic files.
+    """
+    columns = {c: catalog.column(c) for name in tables for c in catalog.table(name).columns}
+    lists = sorted({column.codelist for column in columns.values() if column.codelist})
+    parts = ["# Data dictionary", NOTICES[synthetic]]
+    parts += [_table_section(catalog.table(name)) for name in tables]
+    parts += [_codelist_section(name) for name in lists]
+    parts += [_names_section(source) for source in sorted(inputs["source"].unique())]
+    return _joined(parts)
+
+
+def _table_section(table: Table) -> str:
+    rows = [
+        (c.name, c.type, c.unit or "", c.codelist or "", "yes" if c.name in table.nullable else "", c.description)
+        for c in (catalog.column(name) for name in table.columns)
+    ]
+    return _joined(
+        [
+            f"## {table.name}",
+            f"**{table.title}.** {table.description.strip()}",
+            f"One row per {table.grain}. Key: {', '.join(table.key)}.",
+            "\n".join(f"- {warning}" for warning in table.warnings),
+            _grid(("column", "type", "unit", "codes", "may be empty", "meaning"), rows),
+        ]
+    )
+
+
+def _codelist_section(name: str) -> str:
+    rows = catalog.codelist(name)[["code", "name"]].itertuples(index=False)
+    return _joined([f"## Code list {name}", _grid(("code", "name"), rows)])
+
+
+def _names_section(name: str) -> str:
+    source = catalog.source(name)
+    rows = [(layout.title, theirs, ours) for layout in source.layouts for theirs, ours in layout.column_map.items()]
+    if not rows:
+        return ""
+    return _joined([f"## Published names: {source.title}", _grid(("file", "published name", "our column"), rows)])
+
+
+def attribution(inputs: pd.DataFrame, synthetic: str) -> str:
+    """Publisher, licence, citation and releases used of every source behind a release, in Markdown.
+
+    Parameters
+    ----------
+    inputs : DataFrame
+        Ledger rows of the files behind the release.
+    synthetic : {'true', 'false', 'mixed'}
+        Whether the figures rest on synthetic files.
+    """
+    parts = ["# Attribution", NOTICES[synthetic]]
+    parts += [_source_section(name, rows) for name, rows in inputs.groupby("source", sort=True)]
+    return _joined(parts)
+
+
+def _source_section(name: object, rows: pd.DataFrame) -> str:
+    source = catalog.source(str(name))
+    made_up = rows["synthetic"] != "false"
+    licence = f"{source.licence} ({source.licence_url})" if source.licence_url else source.licence
+    lines = [
+        f"- Publisher: {source.publisher}",
+        f"- Licence: {licence}",
+        f"- Cite as: {source.citation.strip()}",
+        f"- {source.homepage}",
+    ]
+    used = [f"{layout} {release}" for layout, release in _releases(rows[~made_up])]
+    if used:
+        lines.append(f"- Files used: {', '.join(used)}")
+    if made_up.any():
+        lines.append(f"- {int(made_up.sum())} files are synthetic: in this publisher's layout, not this publisher's data")
+    return _joined([f"## {source.title}", "\n".join(lines)])
+
+
+def _releases(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    return sorted(set(zip(rows["layout"], rows["release"], strict=True)))
+
+
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [_row(head), f"|{'---|' * len(head)}"]
+    return "\n".join([*lines, *(_row(row) for row in rows)])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(' '.join(str(cell).split()).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"

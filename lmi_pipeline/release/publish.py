@@ -18,17 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from lmi_pipeline import catalog
-from lmi_pipeline.errors import DisclosureError, ReleaseError
-from lmi_pipeline.release.database import write_database
+from lmi_pipeline.errors import ReleaseError
+from lmi_pipeline.release.database import SQLITE, drop_schema, write_schema, write_sqlite
 from lmi_pipeline.release.diff import diff_markdown, diff_tables
-from lmi_pipeline.release.documents import attribution, csvw, dictionary
-from lmi_pipeline.storage.frames import combine_synthetic, to_arrow
+from lmi_pipeline.release.documents import attribution, dictionary
+from lmi_pipeline.release.servable import read_files, servable, write_files
+from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake
 
 SCHEMA_VERSION = 1
-POINTER, MANIFEST = "current", "manifest.json"
+POINTER, MANIFEST, SEAL = "current", "manifest.json", "manifest.json.sha256"
 _VERSION = re.compile(r"^\d{4}\.\d{1,2}\.\d+$")
 
 
@@ -60,7 +63,7 @@ def next_version(root: Path, made_at: datetime) -> str:
 def manifest_of(root: Path, version: str) -> dict[str, Any]:
     """Manifest of a release; ReleaseError if there is no such release."""
     path = root / version / MANIFEST
-    if not path.exists():
+    if not _VERSION.match(version) or not path.exists():
         raise ReleaseError(f"no release {version} in {root}; there are {', '.join(list_releases(root)) or 'none'}")
     loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
@@ -78,10 +81,21 @@ def rollback(root: Path, version: str) -> None:
 
 
 def verify(root: Path, version: str) -> list[str]:
-    """Files of a release that are missing or whose hash is not the manifest's."""
-    folder = root / version
+    """Files of a release that are missing, added, or not as published, the manifest among them."""
     expected: Mapping[str, str] = manifest_of(root, version)["files"]
-    return [name for name, sha256 in expected.items() if not (folder / name).exists() or _hash(folder / name) != sha256]
+    folder = root / version
+    found = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
+    wrong = {name for name, sha256 in expected.items() if name not in found or _hash(found[name]) != sha256}
+    wrong |= found.keys() - expected.keys() - {MANIFEST, SEAL}
+    if SEAL not in found or found[SEAL].read_text(encoding="utf-8") != _seal(folder / MANIFEST):
+        wrong.add(MANIFEST)
+    return sorted(wrong)
+
+
+def diff_releases(root: Path, before: str, after: str) -> dict[str, Any]:
+    """Differences between any two releases, by table."""
+    folders = [root / str(manifest_of(root, version)["release"]) for version in (before, after)]
+    return diff_tables(*(read_files(folder) for folder in folders))
 
 
 def publish(
@@ -94,18 +108,23 @@ def publish(
     git_revision: str,
     inputs: pd.DataFrame,
     made_at: datetime,
+    lake_versions: Mapping[str, int] | None = None,
     validation_page: str | None = None,
 ) -> Path:
     """Publish every servable table of the lake as one immutable release.
 
     Parameters
     ----------
+    database_url : str or None
+        Database with one schema per release; None for a SQLite file in the release.
     checks : sequence of mapping
         Outcomes with ``table``, ``name``, ``severity``, ``passed``.
     inputs : DataFrame
         Ledger rows of the files behind the tables.
     made_at : datetime
         When, UTC.
+    lake_versions : mapping of str to int, optional
+        Versions of the tables that were checked, and are published; the newest if not given.
 
     Raises
     ------
@@ -114,90 +133,82 @@ def publish(
     DisclosureError
         A table holds microdata, an identifying column, or a number in a withheld cell.
     """
-    names = [name for name in lake.tables() if catalog.table(name).layer == "out"]
-    _require_passed(names, checks)
-    if (releases_root / version).exists():
-        raise ReleaseError(f"release {version} exists already; releases are never overwritten")
-    frames = {name: _servable(name, lake.read(name)) for name in names}
-    versions = {name: lake.version(name) for name in lake.tables()}
+    versions = dict(lake_versions) if lake_versions is not None else versions_of(lake)
+    names = [name for name in versions if catalog.table(name).layer == "out"]
+    _require_passed(list(versions), names, checks)
+    _require_new(releases_root, version)
+    tables = {name: servable(name, lake.read(name, version=versions[name])) for name in names}
     releases_root.mkdir(parents=True, exist_ok=True)
+    previous = current_release(releases_root)
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        "release": version,
+        "made_at": made_at.isoformat(),
+        "git_revision": git_revision,
+        "previous": previous,
+        "synthetic": combine_synthetic(*(table["synthetic"].to_pandas() for table in tables.values())),
+        "lake_versions": versions,
+        "weight_vintages": _vintages(tables),
+        "inputs": _input_rows(inputs),
+        "checks": [dict(check) for check in checks],
+        "tables": {name: {"rows": len(table), "columns": table.column_names} for name, table in tables.items()},
+    }
     building = Path(tempfile.mkdtemp(dir=releases_root, prefix=".building-"))
+    written_to = None
     try:
-        _write_tables(building, frames)
-        database = write_database(frames, database_url or f"sqlite:///{building / 'release.sqlite'}", version)
-        previous = current_release(releases_root)
-        _write_documents(building, frames, inputs, releases_root / previous if previous else None, validation_page)
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            "release": version,
-            "made_at": made_at.isoformat(),
-            "git_revision": git_revision,
-            "previous": previous,
-            "synthetic": combine_synthetic(*(frame["synthetic"] for frame in frames.values())),
-            "database": database,
-            "lake_versions": versions,
-            "weight_vintages": _vintages(frames),
-            "inputs": _input_rows(inputs),
-            "checks": [dict(check) for check in checks],
-            "tables": {name: {"rows": len(frame), "columns": list(frame.columns)} for name, frame in frames.items()},
-            "files": {str(p.relative_to(building)): _hash(p) for p in sorted(building.rglob("*")) if p.is_file()},
-        }
-        (building / MANIFEST).write_text(json.dumps(manifest, indent=2, default=str), encoding="utf-8")
-        building.chmod(0o755)
-        building.rename(releases_root / version)
+        write_files(tables, building)
+        before = read_files(releases_root / str(manifest_of(releases_root, previous)["release"])) if previous else {}
+        _write_documents(building, facts, inputs, diff_tables(before, tables), validation_page)
+        if database_url is None:
+            write_sqlite(tables, building)
+        else:
+            written_to = write_schema(tables, database_url, version)
+        _write_manifest(building, {**facts, "database": written_to or SQLITE})
+        _move_into_place(building, releases_root / version)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
+        if database_url is not None and written_to is not None:
+            drop_schema(database_url, version)
         raise
     _flip(releases_root, version)
     return releases_root / version
 
 
-def _require_passed(names: Sequence[str], checks: Sequence[Mapping[str, Any]]) -> None:
-    if not names:
+def versions_of(lake: Lake) -> dict[str, int]:
+    """Current version of every table of a lake."""
+    return {name: lake.version(name) for name in lake.tables()}
+
+
+def _require_passed(tables: Sequence[str], servables: Sequence[str], checks: Sequence[Mapping[str, Any]]) -> None:
+    if not servables:
         raise ReleaseError("the lake has no servable (out_) table; run `lmi run` first")
     failed = [f"{c['table']}: {c['name']}" for c in checks if c["severity"] == "block" and not c["passed"]]
     if failed:
         raise ReleaseError(f"{len(failed)} blocking checks failed: {', '.join(failed)}; nothing is published")
-    unchecked = sorted(set(names) - {str(c["table"]) for c in checks})
-    if unchecked:
-        raise ReleaseError(f"no check has been made of {', '.join(unchecked)}; nothing is published")
+    made = {(str(check["table"]), str(check["name"])) for check in checks}
+    wanted = [(name, check.name) for name in tables for check in catalog.table(name).checks if check.severity == "block"]
+    wanted += [(name, "key_unique") for name in servables]
+    missing = [f"{table}: {name}" for table, name in wanted if (table, name) not in made]
+    if missing:
+        raise ReleaseError(f"{len(missing)} blocking checks have not been made: {', '.join(missing)}")
 
 
-def _servable(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    entry = catalog.table(name)
-    identifying = [column for column in entry.columns if catalog.column(column).identifying]
-    if entry.microdata or identifying:
-        raise DisclosureError(
-            f"table '{name}' holds individual records ({identifying or 'microdata'}) and cannot be released"
-        )
-    to_arrow(frame, entry)
-    if "status" in frame.columns:
-        numbers = [c for c in entry.columns if c in entry.nullable and catalog.column(c).type in ("float", "integer")]
-        leaking = int(frame.loc[frame["status"] == "withheld", numbers].notna().any(axis=1).sum())
-        if leaking:
-            raise DisclosureError(f"table '{name}': {leaking} withheld rows hold a number; nothing is published")
-    return frame.sort_values(list(entry.key), ignore_index=True)
-
-
-def _write_tables(folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
-    import pyarrow.parquet as pq
-
-    for name, frame in frames.items():
-        pq.write_table(to_arrow(frame, catalog.table(name)), folder / f"{name}.parquet")
-        frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-        metadata = json.dumps(csvw(catalog.table(name)), indent=2)
-        (folder / f"{name}.csv-metadata.json").write_text(metadata, encoding="utf-8")
+def _require_new(root: Path, version: str) -> None:
+    if not _VERSION.match(version):
+        raise ReleaseError(f"release version '{version}' is not YYYY.M.N")
+    if (root / version).exists():
+        raise ReleaseError(f"release {version} exists already; releases are never overwritten")
 
 
 def _write_documents(
-    folder: Path, frames: Mapping[str, pd.DataFrame], inputs: pd.DataFrame, previous: Path | None, page: str | None
+    folder: Path, facts: Mapping[str, Any], inputs: pd.DataFrame, difference: Mapping[str, Any], page: str | None
 ) -> None:
-    difference = diff_tables(_published(previous, list(frames)), frames)
+    compared = {"previous": facts["previous"], "release": facts["release"], "tables": difference}
     texts = {
-        "dictionary.md": dictionary(list(frames)),
-        "attribution.md": attribution(sorted(inputs["source"].unique())),
-        "diff.json": json.dumps(difference, indent=2, default=str),
-        "diff.md": diff_markdown(difference, previous.name if previous else None),
+        "dictionary.md": dictionary(list(facts["tables"]), inputs, facts["synthetic"]),
+        "attribution.md": attribution(inputs, facts["synthetic"]),
+        "diff.json": json.dumps(compared, indent=2),
+        "diff.md": diff_markdown(difference, facts["previous"]),
     }
     if page is not None:
         texts["validation.html"] = page
@@ -205,15 +216,26 @@ def _write_documents(
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _published(folder: Path | None, names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    if folder is None:
-        return {}
-    return {n: pd.read_parquet(folder / f"{n}.parquet") for n in names if (folder / f"{n}.parquet").exists()}
+def _write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
+    paths = sorted(p for p in folder.rglob("*") if p.is_file())
+    files = {str(path.relative_to(folder)): _hash(path) for path in paths}
+    (folder / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=2), encoding="utf-8")
+    (folder / SEAL).write_text(_seal(folder / MANIFEST), encoding="utf-8")
 
 
-def _vintages(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    held = [frame["weight_vintage"] for frame in frames.values() if "weight_vintage" in frame.columns]
-    return sorted(set(pd.concat(held))) if held else []
+def _move_into_place(building: Path, folder: Path) -> None:
+    for path in building.rglob("*"):
+        path.chmod(0o444)
+    building.chmod(0o755)
+    try:
+        building.rename(folder)
+    except OSError as error:
+        raise ReleaseError(f"release {folder.name} could not be put in place: {error.strerror}; publish again") from error
+
+
+def _vintages(tables: Mapping[str, pa.Table]) -> list[str]:
+    held = [pc.unique(table["weight_vintage"]) for table in tables.values() if "weight_vintage" in table.column_names]
+    return sorted({vintage for values in held for vintage in values.to_pylist()})
 
 
 def _input_rows(inputs: pd.DataFrame) -> list[dict[str, Any]]:
@@ -224,7 +246,12 @@ def _input_rows(inputs: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _seal(manifest: Path) -> str:
+    return f"{_hash(manifest)}  {manifest.name}\n"
 
 
 def _flip(root: Path, version: str) -> None:
