@@ -134,7 +134,7 @@ def _control_asset(vintage: WeightVintage) -> dg.AssetsDefinition:
             chart=dg.MetadataValue.md(chart.markdown()),
             rti_release_wanted=vintage.rti.release if vintage.rti else "",
             rti_release_used=inputs.rti_release,
-            not_stated_share=inputs.not_stated_share,
+            not_stated_share=f"{inputs.not_stated_share:.2%}",
             first_quarter=inputs.quarters[0],
             last_quarter=inputs.quarters[-1],
         )
