@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -110,7 +110,7 @@ def _write(tables: Mapping[str, pa.Table], url: str, schema: str | None) -> None
 def _table(name: str, metadata: sa.MetaData) -> sa.Table:
     import sqlalchemy as sa
 
-    types = {
+    types: dict[str, sa.types.TypeEngine[Any]] = {
         "string": sa.String(),
         "integer": sa.BigInteger(),
         "float": sa.Double(),
@@ -119,7 +119,7 @@ def _table(name: str, metadata: sa.MetaData) -> sa.Table:
         "timestamp": sa.DateTime(timezone=True),
     }
     entry = catalog.table(name)
-    columns = [
+    columns: list[sa.Column[Any]] = [
         sa.Column(
             column,
             types[catalog.column(column).type],

@@ -59,10 +59,10 @@ def _column_diff(both: pd.DataFrame, column: str, key: list[str]) -> dict[str, A
     numbers = all(types.is_numeric_dtype(side) and not types.is_bool_dtype(side) for side in (before, after))
     gap = (after - before).abs().dropna() if numbers else pd.Series(dtype="float64")
     if gap.gt(0).any():
-        place = gap.idxmax()
-        found["largest_change"] = float(gap[place])
-        found["largest_at"] = {name: str(both.at[place, name]) for name in key}
-        found["largest_from"], found["largest_to"] = float(before[place]), float(after[place])
+        row = both.loc[gap.idxmax()]
+        found["largest_change"] = float(gap.max())
+        found["largest_at"] = {name: str(row[name]) for name in key}
+        found["largest_from"], found["largest_to"] = float(row[f"{column}_before"]), float(row[f"{column}_after"])
     return found
 
 

@@ -142,7 +142,7 @@ def _source_section(name: object, rows: pd.DataFrame) -> str:
     if used:
         lines.append(f"- Files used: {', '.join(used)}")
     if made_up.any():
-        lines.append(f"- {int(made_up.sum())} files are synthetic: in this publisher's layout, not this publisher's data")
+        lines.append(f"- Synthetic files, in this publisher's layout but not its data: {int(made_up.sum())}")
     return _joined([f"## {source.title}", "\n".join(lines)])
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import ReleaseError
+from lmi_pipeline.quality.page import render_validation_page
 from lmi_pipeline.quality.results import CheckOutcome
 from lmi_pipeline.quality.rules import run_rules
 from lmi_pipeline.quality.schema_checks import check_schema
-from lmi_pipeline.release.publish import next_version, publish
+from lmi_pipeline.release.publish import next_version, publish, versions_of
 from lmi_pipeline.settings import Settings
 from lmi_pipeline.storage.lake import Lake
-from lmi_pipeline.storage.sql import load_tests, run_test
+from lmi_pipeline.storage.sql import SqlTest, load_tests, run_test
 from lmi_pipeline.storage.vault import Vault
 
 
@@ -33,20 +34,23 @@ def examine_lake(lake: Lake, sql_root: Path) -> list[CheckOutcome]:
             outcomes += [*check_schema(frame, entry), *run_rules(frame, entry)]
     for test in load_tests(sql_root / "tests"):
         if lake.exists(test.table):
-            outcomes.append(_sql_outcome(test.table, test.rule, run_test(test, lake)))
+            outcomes.append(_sql_outcome(test, lake))
     return outcomes
 
 
-def _sql_outcome(table: str, rule: str, failing: int) -> CheckOutcome:
+def _sql_outcome(test: SqlTest, lake: Lake) -> CheckOutcome:
+    absent = [name for name in test.model.refs if not lake.exists(name)]
+    failing = None if absent else run_test(test, lake)
+    step = f"it reads {', '.join(absent)}, not written yet: run `lmi run`" if absent else f"see {test.model.path.name}"
     return CheckOutcome(
-        table=table,
-        name=rule,
+        table=test.table,
+        name=test.rule,
         severity="block",
         passed=failing == 0,
         failing_count=failing,
         total_count=None,
         description="SQL test; it must select no row",
-        next_step=f"see dbt_like_sql/tests/{table}__{rule}.sql",
+        next_step="" if failing == 0 else step,
     )
 
 
@@ -56,8 +60,9 @@ def publish_checked(lake: Lake, vault: Vault, settings: Settings, *, made_at: da
     Raises
     ------
     ReleaseError
-        A blocking check fails; the message names the checks.
+        A blocking check fails (the message names the checks), or a table was written during the checks.
     """
+    versions = versions_of(lake)
     outcomes = examine_lake(lake, settings.project_root / "dbt_like_sql")
     failed = [f"{o.table}: {o.name}" for o in outcomes if not o.passed and o.severity == "block"]
     if failed:
@@ -65,15 +70,21 @@ def publish_checked(lake: Lake, vault: Vault, settings: Settings, *, made_at: da
             f"{len(failed)} blocking checks fail, nothing is published: {', '.join(failed[:10])};"
             " run `lmi check` for counts and what to do"
         )
+    moved = [name for name, version in versions_of(lake).items() if versions.get(name) != version]
+    if moved:
+        raise ReleaseError(f"{', '.join(moved)} changed during the checks; publish again when no run is writing")
+    version = next_version(settings.releases, made_at)
     return publish(
         lake,
         settings.releases,
         database_url=settings.database_url,
-        version=next_version(settings.releases, made_at),
+        version=version,
         checks=[o.to_metadata() for o in outcomes],
         git_revision=git_revision(settings.project_root),
         inputs=vault.ledger(),
         made_at=made_at,
+        lake_versions=versions,
+        validation_page=render_validation_page(outcomes, f"Checks of release {version}"),
     )
 
 

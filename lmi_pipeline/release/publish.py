@@ -186,7 +186,9 @@ def _require_passed(tables: Sequence[str], servables: Sequence[str], checks: Seq
     if failed:
         raise ReleaseError(f"{len(failed)} blocking checks failed: {', '.join(failed)}; nothing is published")
     made = {(str(check["table"]), str(check["name"])) for check in checks}
-    wanted = [(name, check.name) for name in tables for check in catalog.table(name).checks if check.severity == "block"]
+    wanted = [
+        (name, check.name) for name in tables for check in catalog.table(name).checks if check.severity == "block"
+    ]
     wanted += [(name, "key_unique") for name in servables]
     missing = [f"{table}: {name}" for table, name in wanted if (table, name) not in made]
     if missing:
@@ -230,7 +232,9 @@ def _move_into_place(building: Path, folder: Path) -> None:
     try:
         building.rename(folder)
     except OSError as error:
-        raise ReleaseError(f"release {folder.name} could not be put in place: {error.strerror}; publish again") from error
+        raise ReleaseError(
+            f"release {folder.name} could not be put in place: {error.strerror}; publish again"
+        ) from error
 
 
 def _vintages(tables: Mapping[str, pa.Table]) -> list[str]:
@@ -241,8 +245,7 @@ def _vintages(tables: Mapping[str, pa.Table]) -> list[str]:
 def _input_rows(inputs: pd.DataFrame) -> list[dict[str, Any]]:
     columns = ["source", "layout", "release", "period", "file_name", "sha256", "licence", "synthetic"]
     rows = inputs[columns].astype("object").where(inputs[columns].notna(), None)
-    found: list[dict[str, Any]] = rows.to_dict("records")
-    return found
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
 def _hash(path: Path) -> str:

@@ -14,6 +14,8 @@ graded as (
             else 'ok'
         end as status
     from {{ ref('est_population__quarterly_control') }} as control
+    inner join {{ codelist('weight_vintage') }} as vintage
+        on control.weight_vintage = vintage.code and control.quarter >= vintage.from_quarter -- leaves out the base quarter
 )
 
 select
