@@ -139,7 +139,10 @@ def codelist(name: str) -> pd.DataFrame:
     """Code list as text columns: ``code``, ``name``, then parents and mappings ('' where none)."""
     if name in _DERIVED:
         entries = _DERIVED[name]()
-        return pd.DataFrame({"code": list(entries), "name": [e.title for e in entries.values()]}, dtype="str")
+        columns = {"code": list(entries), "name": [e.title for e in entries.values()]}
+        if name == "weight_vintage":
+            columns["from_quarter"] = [v.from_quarter or "" for v in weight_vintages().values()]
+        return pd.DataFrame(columns, dtype="str")
     path = ROOT / "codelists" / f"{name}.csv"
     if not path.exists():
         known = sorted(p.stem for p in path.parent.glob("*.csv"))

@@ -195,7 +195,7 @@ def chart_controls_by_vintage(controls_frame: pd.DataFrame) -> Chart:
 
 def _draw_vintages(axes: Axes, millions: pd.DataFrame, vintages: list[str]) -> None:
     for vintage in millions.columns:
-        line = millions[vintage].dropna()
+        line = millions[vintage]
         colour, dash = _vintage_style(vintages.index(vintage))
         axes.plot(
             _dates(line.index), line, color=colour, linestyle=dash, linewidth=1.8, marker="o" if len(line) < 3 else ""
