@@ -8,6 +8,7 @@ Merseyside (3) from the North West (2), and is brought to the coding of GOVTOF2,
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,9 @@ class Variable:
         Whether the numbers are whole.
     codelist : str or None
         Code list of the values, where it is a classification and not in ``lfs_code``.
+    per_code : int
+        Numbers that share a listed code: a class of SIC 2007 has five digits, and the first
+        two are its division.
     """
 
     column: str
@@ -88,6 +92,7 @@ class Variable:
     most: float | None = None
     whole: bool = True
     codelist: str | None = None
+    per_code: int = 1
 
 
 def _amount(column: str) -> Variable:
@@ -118,7 +123,7 @@ VARIABLES = (
     Variable("publicr", ("PUBLICR",), least=1, most=2),
     Variable("soc10m", ("SOC10M",), _before_soc2020, codelist="soc2010_unit_group"),
     Variable("soc20m", ("SOC20M",), _never, least=1111, most=9999),
-    Variable("indc07m", ("INDC07M",), least=1000, most=99999),
+    Variable("indc07m", ("INDC07M",), codelist="sic2007_division", per_code=1000),
     Variable("inds07m", ("INDS07M",)),
     Variable("hiqul", ("HIQUL22D", "HIQUL15D", "HIQUL11D")),
     _amount("hourpay"),
@@ -183,6 +188,7 @@ def read_person(path: Path, identity: FileIdentity) -> ReadResult:
     quarter, licence, file = str(identity.period), licence_variant(identity.release), path.name
     names = variable_names(path)
     weights = resolve_weights(names, file)
+    _refuse_repeated_names(names, file)
     chosen = _choose(names, quarter, licence, file)
     texts = [name for column, name in chosen.items() if column in _TEXT]
     numbers = [name for column, name in chosen.items() if column not in _TEXT]
@@ -206,6 +212,13 @@ def _notes(there: int, taken: int, edition: str, weights: WeightNames) -> tuple[
     if weights.earnings is None:
         notes.append("no earnings weight (PIWT) in this edition")
     return tuple(notes)
+
+
+def _refuse_repeated_names(names: list[str], file: str) -> None:
+    """Only after the weights were found: the first line of a file without names is a record."""
+    repeated = sorted(name for name, times in Counter(name.upper() for name in names).items() if times > 1)
+    if repeated:
+        raise SourceError(f"variables {', '.join(repeated)} stand twice, expected once each.", file=file)
 
 
 def _choose(names: list[str], quarter: str, licence: str, file: str) -> dict[str, str]:
@@ -296,7 +309,7 @@ def _known(values: pd.Series, variable: Variable, name: str) -> pd.Series:
         known &= values <= variable.most
     if _WILDCARD in codes:
         return known & (values > 0)
-    return known & values.isin([float(code) for code in codes]) if codes else known
+    return known & (values // variable.per_code).isin([float(code) for code in codes]) if codes else known
 
 
 def _listed(name: str) -> set[str]:

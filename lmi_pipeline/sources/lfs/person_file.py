@@ -6,7 +6,9 @@ declare -9 and -8 missing, tab-delimited files spell them out.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ MISSING_NUMBERS = (-9.0, -8.0, -1.0, -2.0, -6.0, -7.0, -90.0)
 MISSING_TEXTS = ("", "N/A", "NA", *(f"{number:.0f}" for number in MISSING_NUMBERS))
 
 _TRUNCATED = "the file cannot be read; it may be truncated or damaged."
+_UNENDED = "the last line has no line end; the file may be truncated."
 _AGAIN = "Download it again."
+_LABELS = "WINDOWS-1252"
 _LARGEST_EXACT = 2.0**53
 
 
@@ -30,13 +34,8 @@ def variable_names(path: Path) -> list[str]:
         with path.open("rb") as stream:
             line = stream.readline()
         names = line.decode("utf-8-sig", errors="replace").rstrip("\r\n").split("\t")
-        names = [name.strip().strip('"') for name in names]
-    else:
-        names = list(_attempt(lambda: _stored(path, metadataonly=True), path)[1].column_names)
-    repeated = sorted(name for name in {n.upper() for n in names} if sum(n.upper() == name for n in names) > 1)
-    if repeated:
-        raise SourceError(f"variables {', '.join(repeated)} stand twice, expected once each", file=path.name)
-    return names
+        return [name.strip().strip('"') for name in names]
+    return list(_stored(path, metadataonly=True)[1].column_names)
 
 
 def read_variables(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
@@ -57,40 +56,55 @@ def read_variables(path: Path, numbers: list[str], texts: list[str]) -> pd.DataF
     return pd.DataFrame(columns)
 
 
-def _attempt(action: Callable[[], Any], path: Path) -> Any:
-    """Result of an action on the file; the error of the library is dropped, as it may quote the file's values."""
+def _attempt(path: Path, *actions: Callable[[], Any]) -> Any:
+    """Result of the first action that can read the file.
+
+    The errors of the libraries are dropped, for they may quote the file's values.
+    """
     import pyarrow as pa
     import pyreadstat
 
-    try:
-        return action()
-    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError, pa.ArrowInvalid):
-        pass
+    for action in actions:
+        with suppress(pyreadstat.ReadstatError, pyreadstat.PyreadstatError, UnicodeDecodeError, pa.ArrowInvalid):
+            return action()
     raise SourceError(_TRUNCATED, file=path.name, hint=_AGAIN)
 
 
 def _stored(path: Path, **arguments: Any) -> Any:
+    """What pyreadstat reads; labels with a pound sign are often not in the encoding the file declares."""
     import pyreadstat
 
     reader = pyreadstat.read_sav if path.suffix.lower() == ".sav" else pyreadstat.read_dta
-    return reader(str(path), **arguments)
+    return _attempt(
+        path,
+        lambda: reader(str(path), **arguments),
+        lambda: reader(str(path), encoding=_LABELS, **arguments),
+    )
 
 
 def _stored_table(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
-    frame: pd.DataFrame = _attempt(lambda: _stored(path, usecols=[*numbers, *texts]), path)[0]
+    frame: pd.DataFrame = _stored(path, usecols=[*numbers, *texts])[0]
     return frame
 
 
 def _tab_table(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
+    """Columns of a .tab, all as text if one of the numbers is none: :func:`_number` then counts the rows."""
     import pyarrow as pa
 
+    if not _ends_with_line(path):
+        raise SourceError(_UNENDED, file=path.name, hint=_AGAIN)
     typed = {name: pa.float64() for name in numbers} | {name: pa.string() for name in texts}
-    try:
-        return _parse_tab(path, typed)
-    except pa.ArrowInvalid:
-        pass
-    frame: pd.DataFrame = _attempt(lambda: _parse_tab(path, dict.fromkeys(typed, pa.string())), path)
+    frame: pd.DataFrame = _attempt(
+        path, lambda: _parse_tab(path, typed), lambda: _parse_tab(path, dict.fromkeys(typed, pa.string()))
+    )
     return frame
+
+
+def _ends_with_line(path: Path) -> bool:
+    """Whether the last line is whole: cut in its last field, it would still have a field for each variable."""
+    with path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        return stream.read() in (b"\n", b"\r")
 
 
 def _parse_tab(path: Path, types: dict[str, Any]) -> pd.DataFrame:
@@ -99,7 +113,8 @@ def _parse_tab(path: Path, types: dict[str, Any]) -> pd.DataFrame:
     convert = csv.ConvertOptions(
         include_columns=list(types), column_types=types, null_values=list(MISSING_TEXTS), strings_can_be_null=True
     )
-    table = csv.read_csv(path, parse_options=csv.ParseOptions(delimiter="\t"), convert_options=convert)
+    header = csv.ReadOptions(column_names=variable_names(path), skip_rows=1)
+    table = csv.read_csv(path, header, csv.ParseOptions(delimiter="\t"), convert)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 
