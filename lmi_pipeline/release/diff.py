@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas.api import types
@@ -57,9 +58,9 @@ def _column_diff(both: pd.DataFrame, column: str, key: list[str]) -> dict[str, A
     changed = (before.isna() != after.isna()) | (~missing & (before != after))
     found: dict[str, Any] = {"changed": int(changed.sum())}
     numbers = all(types.is_numeric_dtype(side) and not types.is_bool_dtype(side) for side in (before, after))
-    gap = (after - before).abs().dropna() if numbers else pd.Series(dtype="float64")
-    if gap.gt(0).any():
-        row = both.loc[gap.idxmax()]
+    gap = (after - before).abs().fillna(0.0).to_numpy(dtype="float64") if numbers else np.zeros(1)
+    if gap.max(initial=0.0) > 0:
+        row = both.iloc[int(gap.argmax())]
         found["largest_change"] = float(gap.max())
         found["largest_at"] = {name: str(row[name]) for name in key}
         found["largest_from"], found["largest_to"] = float(row[f"{column}_before"]), float(row[f"{column}_after"])
