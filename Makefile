@@ -34,7 +34,8 @@ test: $(STAMP)  ## the whole gate: format, lint, layers, types, tests, definitio
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n 2
+	$(BIN)/mypy --strict lmi_pipeline/catalog lmi_pipeline/methods lmi_pipeline/errors.py lmi_pipeline/settings.py
+	$(BIN)/pytest -q -n 2 --dist loadgroup
 	@$(MAKE) --no-print-directory graph
 
 graph: $(STAMP)  ## definitions load, and the whole graph on small data in an empty directory

@@ -129,7 +129,9 @@ def _stocks(stock: pd.DataFrame, model: GrowthModel) -> tuple[pd.DataFrame, floa
     kept = kept[kept["quarter"].between(first, model.base_quarter)]
     wide = kept.pivot(index=["quarter", "area_code"], columns="birth_group", values="population_count")
     counted = wide.reindex(columns=[*STATED, NOT_STATED]).fillna(0.0)
-    regional = counted.rename_axis(columns="birth_group").stack().rename("population_count").reset_index()
+    regional = (
+        counted.rename_axis(columns="birth_group").melt(ignore_index=False, value_name="population_count").reset_index()
+    )
     grouped = combine_areas(regional, areas_of(model), "population_count", table="stocks")
     stated = distribute_not_stated(grouped)
     base = grouped[grouped["quarter"] == model.base_quarter].groupby("birth_group")["population_count"].sum()
@@ -156,4 +158,6 @@ def _base_growth(lake: Lake, model: GrowthModel, stocks: pd.DataFrame) -> tuple[
     if len(net) != 2:
         raise MethodError(f"migration release {release} has no EU and non-EU figures for the year ending {ending}")
     before = shift_quarter(model.base_quarter, -4)
-    return kept, uniform_base_growth(net.to_dict(), stocks, stock_quarter=before)
+    return kept, uniform_base_growth(
+        {str(group): float(count) for group, count in net.items()}, stocks, stock_quarter=before
+    )

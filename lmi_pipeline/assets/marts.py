@@ -53,17 +53,16 @@ def _model_asset(model: SqlModel, tests: list[SqlTest]) -> dg.AssetsDefinition:
         workspace: Workspace = context.resources.workspace
         frame = run_model(model, workspace.lake)
         result = frame_result(context, table.name, frame, **{"dagster/column_lineage": _lineage(model)})
-        for test in tests:
-            failing = run_test(test, workspace.lake, replace={model.name: frame})
-            result.check_results.append(
-                dg.AssetCheckResult(
-                    asset_key=context.asset_key,
-                    check_name=test.rule,
-                    passed=failing == 0,
-                    metadata={"rows_failing": failing},
-                )
+        tested = [
+            dg.AssetCheckResult(
+                asset_key=context.asset_key,
+                check_name=test.rule,
+                passed=failing == 0,
+                metadata={"rows_failing": failing},
             )
-        return result
+            for test, failing in ((t, run_test(t, workspace.lake, replace={model.name: frame})) for t in tests)
+        ]
+        return result._replace(check_results=[*result.check_results, *tested])
 
     return mart
 

@@ -92,15 +92,14 @@ def _cells_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
         ledger = active_ledger(workspace, source.name)
         notes: list[str] = []
 
-        def make(file: VaultFile) -> pd.DataFrame:
-            frame, said = _read(file)
-            notes.extend(f"{file.file_name}: {note}" for note in said)
+        files = {file.sha256: file for file in vault_files(workspace, ledger[ledger["layout"].isin(layouts)])}
+
+        def make(sha256: str) -> pd.DataFrame:
+            frame, said = _read(files[sha256])
+            notes.extend(f"{files[sha256].file_name}: {note}" for note in said)
             return frame
 
-        parts = [
-            Part(file.sha256, f"{file.sha256}:{READER_VERSION}", lambda file=file: make(file))
-            for file in vault_files(workspace, ledger[ledger["layout"].isin(layouts)])
-        ]
+        parts = [Part(sha256, f"{sha256}:{READER_VERSION}", make) for sha256 in files]
         result = slices_result(context, table_name, parts)
         return _with_notes(result, notes)
 
@@ -174,7 +173,7 @@ def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
             return pd.concat(frames, ignore_index=True)
 
         parts = (
-            Part(quarter, _fingerprint(file.sha256 for file in files[quarter]), lambda quarter=quarter: make(quarter))
+            Part(quarter, _fingerprint(file.sha256 for file in files[quarter]), make)
             for quarter in context.partition_keys
         )
         result = slices_result(context, table_name, parts)
@@ -206,7 +205,7 @@ def _tidy_quarter_asset(source: Source, table_name: str, raw_table: str) -> dg.A
             Part(
                 quarter,
                 f"{made_from.get(f'quarter = {quarter}', '')}:{READER_VERSION}",
-                lambda quarter=quarter: make(quarter),
+                make,
             )
             for quarter in context.partition_keys
         )

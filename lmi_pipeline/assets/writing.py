@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -18,15 +19,15 @@ from lmi_pipeline.storage.lake import slice_key
 
 @dataclass(frozen=True)
 class Part:
-    """One slice to write: its value, a hash of what it is made from, and how to make it."""
+    """One slice to write: its value, a hash of what it is made from, and how to make it from its value."""
 
     value: str
     fingerprint: str
-    make: Callable[[], pd.DataFrame]
+    make: Callable[[str], pd.DataFrame]
 
 
 def frame_result(
-    context: dg.AssetExecutionContext, table_name: str, frame: pd.DataFrame, **metadata: object
+    context: dg.AssetExecutionContext, table_name: str, frame: pd.DataFrame, **metadata: Any
 ) -> dg.MaterializeResult[Rows]:
     """Check a whole frame and hand it to the IO manager with its counts."""
     table = catalog.table(table_name)
@@ -41,7 +42,7 @@ def frame_result(
 
 
 def slices_result(
-    context: dg.AssetExecutionContext, table_name: str, parts: Iterable[Part], **metadata: object
+    context: dg.AssetExecutionContext, table_name: str, parts: Iterable[Part], **metadata: Any
 ) -> dg.MaterializeResult:
     """Write slices one by one, skipping those whose inputs have not changed.
 
@@ -57,7 +58,7 @@ def slices_result(
     for part in parts:
         fresh = held.get(slice_key(column, part.value)) != part.fingerprint
         frame = (
-            conform(part.make()[list(table.columns)], table)
+            conform(part.make(part.value)[list(table.columns)], table)
             if fresh
             else workspace.lake.read(table_name, where={column: part.value})
         )

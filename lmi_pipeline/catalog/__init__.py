@@ -131,18 +131,22 @@ def _entry(entries: dict[str, T], name: str, kind: str) -> T:
     raise SchemaError(f"no {kind} '{name}' in the catalogue; did you mean {', '.join(near)}?")
 
 
-_DERIVED = {"source": sources, "weight_vintage": weight_vintages}
+_DERIVED = ("source", "weight_vintage")
+
+
+def _derived(name: str) -> pd.DataFrame:
+    if name == "source":
+        rows = [(source.name, source.title, "") for source in sources().values()]
+    else:
+        rows = [(vintage.name, vintage.title, vintage.from_quarter or "") for vintage in weight_vintages().values()]
+    return pd.DataFrame(rows, columns=["code", "name", "from_quarter"], dtype="str")
 
 
 @cache
 def codelist(name: str) -> pd.DataFrame:
     """Code list as text columns: ``code``, ``name``, then parents and mappings ('' where none)."""
     if name in _DERIVED:
-        entries = _DERIVED[name]()
-        columns = {"code": list(entries), "name": [e.title for e in entries.values()]}
-        if name == "weight_vintage":
-            columns["from_quarter"] = [v.from_quarter or "" for v in weight_vintages().values()]
-        return pd.DataFrame(columns, dtype="str")
+        return _derived(name)
     path = ROOT / "codelists" / f"{name}.csv"
     if not path.exists():
         known = sorted(p.stem for p in path.parent.glob("*.csv"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,11 @@ def export(
 
 def typed_where(table: str, where: dict[str, str]) -> dict[str, object] | None:
     """Give ``COL=VALUE`` texts the type of their column."""
-    casts = {"integer": int, "float": float, "boolean": lambda v: v.lower() in ("true", "1", "yes")}
+    casts: dict[str, Callable[[str], object]] = {
+        "integer": int,
+        "float": float,
+        "boolean": lambda v: v.lower() in ("true", "1", "yes"),
+    }
     found: dict[str, object] = {}
     for name, value in where.items():
         if name not in catalog.table(table).columns:

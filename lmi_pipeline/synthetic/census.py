@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ def generate_census(truth: SyntheticTruth, folder: Path) -> Iterator[Path]:
     region = np.repeat(regions, AREAS_IN_REGION)
     place = np.tile(np.arange(1, AREAS_IN_REGION + 1), len(regions))
     detail = _households(truth, region)
-    columns = {
+    columns: dict[str, np.ndarray | Sequence[object]] = {
         "date": ["2011"] * len(region),
         "geography": [f"Synthetic {REGION_LABELS[r]} {p}" for r, p in zip(region, place, strict=True)],
         "geography code": [f"{REGIONS[r][0]}06{9000 + 10 * r + p:06d}" for r, p in zip(region, place, strict=True)],

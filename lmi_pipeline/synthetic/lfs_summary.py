@@ -35,7 +35,7 @@ class Table(NamedTuple):
 def summary_sheets(truth: SyntheticTruth, issue: Issue) -> dict[str, Rows]:
     """All sheets of one edition; tables of other sources are empty but for a notice."""
     filled = {name: _filled(table, name, truth, issue) for name, table in TABLES.items()}
-    ages = [*age_header(), [IDENTIFIERS], [], *age_periods(truth, issue, "People")]
+    ages: list[list[Cell]] = [*age_header(), [IDENTIFIERS], [], *age_periods(truth, issue, "People")]
     filled["2"] = [*head("Table 2: Labour market by age group: People", issue, "thousands"), *ages]
     reasons = reason_rows(truth, issue, "People")
     filled["11"] = [*head("Table 11: Economic inactivity by reason: People", issue, "thousands"), *reasons]

@@ -147,9 +147,9 @@ def _emp06(truth: SyntheticTruth, issue: Issue) -> dict[str, Rows]:
 
 def reason_rows(truth: SyntheticTruth, issue: Issue, sex: str) -> list[list[Cell]]:
     """Header and periods of inactivity by reason."""
-    titles = [""] * 21
+    titles: list[Cell] = [""] * 21
     titles[2], titles[12] = "Economic inactivity by reason (thousands)", "Percentage of economically inactive (%)"
-    header = [
+    header: list[Cell] = [
         "", "Total economically inactive aged 16-64 (thousands)", *REASON_HEADER,
         "Does not want job (thousands)", "Wants a job (thousands)",
         "Total economically inactive\naged 16-64", *REASON_HEADER,

@@ -70,11 +70,8 @@ def design_weights(truth: SyntheticTruth, quarter: str, sample: dict[str, np.nda
     band = np.searchsorted(COARSE_AGES, sample["age"], side="right")
     bands = len(COARSE_AGES) + 1
     by_age = np.zeros((len(GROUPS), 2, bands))
-    np.add.at(
-        by_age,
-        (slice(None), slice(None), np.searchsorted(COARSE_AGES, margins.AGES, side="right")),
-        structure.sum(axis=1),
-    )
+    at = (slice(None), slice(None), np.searchsorted(COARSE_AGES, margins.AGES, side="right"))
+    np.add.at(by_age, at, structure.sum(axis=1))  # type: ignore[arg-type]
     cells = [
         sample["birth"] * len(REGIONS) + sample["region"],
         (sample["birth"] * 2 + sample["sex"]) * bands + band,
@@ -89,7 +86,8 @@ def _population_cells(
     structure = truth.age_structure(quarter).sum(axis=0)
     bands = len(CONTROL_AGES) + 1
     totals = np.zeros((len(REGIONS), 2, bands))
-    np.add.at(totals, (slice(None), slice(None), np.searchsorted(CONTROL_AGES, margins.AGES, side="right")), structure)
+    at = (slice(None), slice(None), np.searchsorted(CONTROL_AGES, margins.AGES, side="right"))
+    np.add.at(totals, at, structure)  # type: ignore[arg-type]
     band = np.searchsorted(CONTROL_AGES, sample["age"], side="right")
     return (sample["region"] * 2 + sample["sex"]) * bands + band, totals.ravel()
 

@@ -6,6 +6,8 @@ this simulation: no figure here is an official statistic and none may be quoted 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -84,7 +86,7 @@ def age_sex_profile(group: str) -> np.ndarray:
     return np.stack([curve * (1 - women), curve * women])
 
 
-def region_share(table: dict[str, tuple[float, ...]]) -> np.ndarray:
+def region_share(table: Mapping[str, Sequence[float]]) -> np.ndarray:
     """Shares of the twelve regions in each group, rows summing to one."""
     shares = np.array([table[group] for group in GROUPS])
     return shares / shares.sum(axis=1, keepdims=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lmi_pipeline.synthetic.margins import GROUPS, MONTHS
 from lmi_pipeline.synthetic.population import SyntheticTruth, quarterly_means, stream
-from lmi_pipeline.synthetic.writers import NOTICE, Rows, write_xlsx
+from lmi_pipeline.synthetic.writers import NOTICE, Cell, Rows, write_xlsx
 
 REGION_LABELS = (
     "North East", "North West", "Yorkshire and The Humber", "East Midlands", "West Midlands", "East",
@@ -97,6 +97,7 @@ def _nationality_sheet(employees: np.ndarray, adjustment: str, labels: tuple[str
     block = np.concatenate([parts.sum(axis=0, keepdims=True), parts])
     table = block.transpose(2, 1, 0).reshape(employees.shape[-1], -1).astype(np.int64).tolist()
     areas = [cell for label in (*labels, "UK Total") for cell in (label, "", "", "")]
+    rows: list[list[Cell]] = [[label, *row] for label, row in zip(MONTH_LABELS, table, strict=False)]
     return [
         ["Payrolled employees from PAYE RTI, by NUTS1 region and nationality (synthetic)"],
         [adjustment],
@@ -105,7 +106,7 @@ def _nationality_sheet(employees: np.ndarray, adjustment: str, labels: tuple[str
         [],
         ["", *areas],
         ["Date", *_COLUMNS * (len(labels) + 1)],
-        *([label, *row] for label, row in zip(MONTH_LABELS, table, strict=False)),
+        *rows,
     ]
 
 

@@ -155,7 +155,7 @@ def _uk_sheets(edition: Edition, employees: np.ndarray, median: np.ndarray) -> d
     mean = np.rint(median * MEAN_TO_MEDIAN)
     area = "UK, all industries, seasonally adjusted"
     change = ["", *np.diff(employees).tolist()]
-    sheets = {
+    sheets: dict[str, Rows] = {
         "1. Payrolled employees (UK)": [
             *_head("1. Payrolled employee counts from PAYE RTI", area, UNITS[0], ()),
             ["Date", "Payrolled employees", "Change on previous month"],
