@@ -10,10 +10,12 @@ import subprocess
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
+
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import ReleaseError
 from lmi_pipeline.quality.page import render_validation_page
-from lmi_pipeline.quality.results import CheckOutcome
+from lmi_pipeline.quality.results import CheckOutcome, combine
 from lmi_pipeline.quality.rules import run_rules
 from lmi_pipeline.quality.schema_checks import check_schema
 from lmi_pipeline.release.publish import next_version, publish, versions_of
@@ -23,11 +25,19 @@ from lmi_pipeline.storage.sql import SqlTest, load_tests, run_test
 from lmi_pipeline.storage.vault import Vault
 
 
-def examine_lake(lake: Lake, sql_root: Path) -> list[CheckOutcome]:
-    """Outcomes of every catalogued check on every table of the lake; partitioned tables slice by slice."""
+def examine_lake(lake: Lake, sql_root: Path, *, microdata: bool = True) -> list[CheckOutcome]:
+    """Outcomes of every catalogued check on the tables of the lake, added up over slices.
+
+    Parameters
+    ----------
+    microdata : bool
+        False leaves out tables of individual records, which the run that writes them has checked.
+    """
     outcomes: list[CheckOutcome] = []
     for name in lake.tables():
         entry = catalog.table(name)
+        if entry.microdata and not microdata:
+            continue
         pieces = [{entry.slice_by[0]: value} for value in lake.slices(name)] if entry.partitioned else [None]
         for where in pieces:
             frame = lake.read(name, where=where)
@@ -35,7 +45,18 @@ def examine_lake(lake: Lake, sql_root: Path) -> list[CheckOutcome]:
     for test in load_tests(sql_root / "tests"):
         if lake.exists(test.table):
             outcomes.append(_sql_outcome(test, lake))
-    return outcomes
+    return combine(outcomes)
+
+
+def inputs_in_force(lake: Lake, vault: Vault) -> pd.DataFrame:
+    """Ledger rows of the files that the core tables were read from."""
+    used: set[str] = set()
+    for name in lake.tables():
+        entry = catalog.table(name)
+        if entry.layer == "core" and "sha256" in entry.columns:
+            used.update(lake.read(name, columns=["sha256"])["sha256"].unique())
+    ledger = vault.ledger()
+    return ledger[ledger["sha256"].isin(used)].reset_index(drop=True)
 
 
 def _sql_outcome(test: SqlTest, lake: Lake) -> CheckOutcome:
@@ -63,7 +84,7 @@ def publish_checked(lake: Lake, vault: Vault, settings: Settings, *, made_at: da
         A blocking check fails (the message names the checks), or a table was written during the checks.
     """
     versions = versions_of(lake)
-    outcomes = examine_lake(lake, settings.project_root / "dbt_like_sql")
+    outcomes = examine_lake(lake, settings.project_root / "dbt_like_sql", microdata=False)
     failed = [f"{o.table}: {o.name}" for o in outcomes if not o.passed and o.severity == "block"]
     if failed:
         raise ReleaseError(
@@ -81,7 +102,7 @@ def publish_checked(lake: Lake, vault: Vault, settings: Settings, *, made_at: da
         version=version,
         checks=[o.to_metadata() for o in outcomes],
         git_revision=git_revision(settings.project_root),
-        inputs=vault.ledger(),
+        inputs=inputs_in_force(lake, vault),
         made_at=made_at,
         lake_versions=versions,
         validation_page=render_validation_page(outcomes, f"Checks of release {version}"),
