@@ -108,7 +108,7 @@ def test_name_gives_edition_and_quarter(name, release, period):
     assert (found.source, found.layout, found.release, found.period) == ("lfs", "person", release, period)
 
 
-@pytest.mark.parametrize("months", ["fa", "mm", "mj", "ja", "ao", "sn"])
+@pytest.mark.parametrize("months", ["fa", "mm", "mj", "ja", "ao", "sn", "nj", "df"])
 def test_rolling_files_of_2020_are_refused(months):
     with pytest.raises(SourceError, match=r"non-calendar.*not used"):
         READER.identify(Path(f"lfsp_{months}20_eul_pwt18.tab"))
@@ -237,7 +237,7 @@ def test_merseyside_is_part_of_the_north_west(tmp_path):
 
 BAD_CODES = {
     "SEX": 3, "THISWV": 6, "AGE": 130, "GOVTOF2": 3, "GOR9D": "E12000010", "TEN1": 7, "ILODEFR": 5, "INECAC05": 35,
-    "CRYOX7_EUL_Sub": 16, "CRY12": 921.5, "SOC10M": 1234, "INDS07M": 22, "INDC07M": 85, "HIQUL15D": 8, "IOUTCOME": 4,
+    "CRYOX7_EUL_Sub": 16, "CRY12": 921.5, "SOC10M": 1234, "INDS07M": 22, "INDC07M": 4010, "HIQUL15D": 8, "IOUTCOME": 4,
     "HOURPAY": -3, "PUBLICR": 3, "FTPTWK": 3, "STATR": 5,
 }  # fmt: skip
 
@@ -252,6 +252,12 @@ def test_a_changed_variable_is_refused_without_a_record_s_value(tmp_path, name):
     assert "2 of 5 rows" in message
     assert "changed variable" in message
     assert not any(str(secret) in message for secret in ("987654", *people()["CASENOP"]))
+
+
+@pytest.mark.parametrize(("first", "known"), [(999, False), (1000, True), (99999, True), (100000, False)])
+def test_industry_classes_have_five_digits(tmp_path, first, known):
+    path = write(tmp_path, people(INDC07M=[first, 85310, -9, -9, -9]))
+    assert read(path)["indc07m"].tolist()[0] == first if known else "INDC07M: 1 of 5" in refusal(path)
 
 
 @pytest.mark.parametrize("text", ["987654.25x", "£987654.25", "inf"])
@@ -325,6 +331,16 @@ def test_birth_group_from_countries_has_the_eu_of_27(tmp_path):
     countries = [40, 36, 196, 724, 756]
     raw = stamped(write(tmp_path, people("2015-01", CRYOX7=countries, CRY12=[-8] * 5), "lfsp_jm15_eul.tab"))
     assert READER.tidy[PERSON](raw)["birth_group"].tolist() == ["eu", "non_eu", "eu", "eu", "non_eu"]
+
+
+def test_birth_group_not_stated_unless_the_short_code_says_uk(tmp_path):
+    short = [921, 616, -9, 356, 926]
+    groups = people(CRYOX7_EUL_Sub=[-8, -8, -9, -9, -8], NATOX7_EUL_Sub=[-9] * 5, CRY12=short)
+    countries = people("2017-04", CRYOX7=[9, 9, -9, -8, 9], NATOX7=[9] * 5, CRY12=short)
+    for frame, name in ((groups, "lfsp_js17_eul.tab"), (countries, "lfsp_aj17_eul.tab")):
+        core = READER.tidy[PERSON](stamped(write(tmp_path, frame, name)))
+        assert core["birth_group"].tolist() == ["uk", "not_stated", "not_stated", "not_stated", "uk"]
+        assert set(core["nationality_group"]) == {"not_stated"}
 
 
 def test_persons_come_from_the_newest_edition_and_weights_from_all(tmp_path):

@@ -12,6 +12,7 @@ from lmi_pipeline.sources.lfs.weights import resolve_weights
         (["PWT22", "PIWT22"], ("PWT22", 22), ("PIWT22", 22)),
         (["pwt23", "piwt22"], ("pwt23", 23), ("piwt22", 22)),
         (["PWT24", "PIWT23"], ("PWT24", 24), ("PIWT23", 23)),
+        (["piwt18", "Pwt23", "PWT18", "pIwT22"], ("Pwt23", 23), ("pIwT22", 22)),
         (["PWT18", "PIWT18", "PWT20", "PIWT20"], ("PWT20", 20), ("PIWT20", 20)),
         (["PIWT14", "PWT18"], ("PWT18", 18), ("PIWT14", 14)),
         (["PWT20"], ("PWT20", 20), (None, None)),
