@@ -118,3 +118,10 @@ def test_a_line_that_lost_a_field_is_refused(issued, tmp_path):
     lines[5] = lines[5].split(b"\t", 1)[1]
     path.write_bytes(b"".join(lines))
     assert "truncated or damaged" in refusal(path)
+
+
+def test_a_stored_file_with_a_damaged_name_is_refused(issued, tmp_path):
+    path = tmp_path / f"{STEM}.sav"
+    pyreadstat.write_sav(issued, path)
+    path.write_bytes(path.read_bytes().replace(b"THISWV=THISWV", b"THISWV=      "))
+    assert "damaged" in refusal(path)

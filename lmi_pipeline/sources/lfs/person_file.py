@@ -35,7 +35,10 @@ def variable_names(path: Path) -> list[str]:
             line = stream.readline()
         names = line.decode("utf-8-sig", errors="replace").rstrip("\r\n").split("\t")
         return [name.strip().strip('"') for name in names]
-    return list(_stored(path, metadataonly=True)[1].column_names)
+    names = _stored(path, metadataonly=True)[1].column_names
+    if None in names:
+        raise SourceError(_TRUNCATED, file=path.name, hint=_AGAIN)
+    return list(names)
 
 
 def read_variables(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
