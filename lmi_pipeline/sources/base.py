@@ -56,7 +56,7 @@ class ReadResult:
         Plain sentences, e.g. a sheet that is a placeholder in this edition.
     """
 
-    frame: pd.DataFrame
+    frame: pd.DataFrame = field(repr=False)
     notes: tuple[str, ...] = ()
 
 
