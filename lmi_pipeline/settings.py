@@ -9,11 +9,11 @@ from pathlib import Path
 
 from lmi_pipeline.errors import LmiError
 
-MODES = ("synthetic", "landing", "live")
+MODES = ("synthetic", "landing")
 SCALES = ("small", "uk")
 _KNOWN = {
     "LMI_DATA": "folder of landing, vault, lake and releases (default: data/ of the project)",
-    "LMI_SOURCES": "synthetic | landing | live, then source:mode exceptions, e.g. synthetic,rti:landing",
+    "LMI_SOURCES": "synthetic or landing, then source:mode exceptions, e.g. synthetic,rti:landing",
     "LMI_SCALE": "size of the synthetic UK: small or uk",
     "LMI_SEED": "seed of the synthetic UK",
     "LMI_DATABASE_URL": "SQLAlchemy URL of the release database (default: a SQLite file in each release)",
@@ -73,7 +73,7 @@ class Settings:
         return self.data / "releases"
 
     def mode(self, source: str) -> str:
-        """How files of a source come in: synthetic, landing or live."""
+        """How files of a source come in: synthetic or landing."""
         return self.source_modes.get(source, self.default_mode)
 
 
