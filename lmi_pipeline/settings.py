@@ -11,6 +11,7 @@ from lmi_pipeline.errors import LmiError
 
 MODES = ("synthetic", "landing")
 SCALES = ("small", "uk")
+_SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _KNOWN = {
     "LMI_DATA": "folder of landing, vault, lake and releases (default: data/ of the project)",
     "LMI_SOURCES": "synthetic or landing, then source:mode exceptions, e.g. synthetic,rti:landing",
@@ -78,22 +79,40 @@ class Settings:
 
 
 def _parse_sources(text: str) -> tuple[str, dict[str, str]]:
-    default, exceptions = "synthetic", {}
+    modes: dict[str, str] = {}
     for part in (p.strip() for p in text.split(",") if p.strip()):
-        name, _, mode = part.rpartition(":")
-        if mode not in MODES:
+        name, _, mode = (p.strip() for p in part.rpartition(":"))
+        if mode not in MODES or (":" in part and not name):
             raise LmiError(f"LMI_SOURCES: '{part}' is not one of {', '.join(MODES)}, or source:mode")
-        if name:
-            exceptions[name] = mode
-        else:
-            default = mode
-    return default, exceptions
+        if name in modes:
+            raise LmiError(f"LMI_SOURCES: two modes for {name or 'all sources'}; name one")
+        modes[name] = mode
+    return modes.pop("", "synthetic"), modes
+
+
+def _parse_seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise LmiError(f"LMI_SEED is '{text}', not a whole number from 0")
+    return int(text)
+
+
+def _parse_switch(text: str) -> bool:
+    if text.lower() not in _SWITCH:
+        raise LmiError(f"LMI_AUTOMATION is '{text}', not one of {', '.join(_SWITCH)}")
+    return _SWITCH[text.lower()]
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from the environment; an unknown ``LMI_`` variable is an error."""
-    env = os.environ if environment is None else environment
-    unknown = sorted(k for k in env if k.startswith("LMI_") and k not in _KNOWN)
+    """Read the settings from the environment; one that is set to nothing is as if not set.
+
+    Raises
+    ------
+    LmiError
+        An ``LMI_`` variable that is not known, or a value that is not understood.
+    """
+    given = os.environ if environment is None else environment
+    env = {name: value for name, value in given.items() if name.startswith("LMI_") and value}
+    unknown = sorted(name for name in env if name not in _KNOWN)
     if unknown:
         raise LmiError(f"unknown setting {', '.join(unknown)}; known are {', '.join(_KNOWN)}")
     root = Path(__file__).resolve().parents[1]
@@ -103,11 +122,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise LmiError(f"LMI_SCALE is '{scale}', not one of {', '.join(SCALES)}")
     return Settings(
         project_root=root,
-        data=Path(env.get("LMI_DATA", str(root / "data"))).resolve(),
+        data=Path(env.get("LMI_DATA", root / "data")).resolve(),
         default_mode=default,
         source_modes=exceptions,
         scale=scale,
-        seed=int(env.get("LMI_SEED", "2010")),
-        database_url=env.get("LMI_DATABASE_URL") or None,
-        automation=env.get("LMI_AUTOMATION", "off").lower() in ("on", "true", "1"),
+        seed=_parse_seed(env.get("LMI_SEED", "2010")),
+        database_url=env.get("LMI_DATABASE_URL"),
+        automation=_parse_switch(env.get("LMI_AUTOMATION", "off")),
     )

@@ -90,7 +90,7 @@ class TestFirstDelivery:
         deliver(b"two", "lfs.tab", source="lfs", layout="person", release="2020-01", period="2020-01")
         assert [o.name for o in check_schema(vault.ledger(), catalog.table(LEDGER)) if not o.passed] == []
 
-    @pytest.mark.parametrize(("origin", "flag"), [("synthetic", "true"), ("landing", "false"), ("live", "false")])
+    @pytest.mark.parametrize(("origin", "flag"), [("synthetic", "true"), ("landing", "false")])
     def test_synthetic_then_by_origin(self, vault, deliver, origin, flag):
         deliver(b"one", origin=origin)
         assert vault.ledger()["synthetic"].tolist() == [flag]
@@ -141,7 +141,6 @@ class TestAgain:
         [
             {"release": "2023-06"},
             {"layout": "payroll"},
-            {"origin": "live"},
             {"origin": "synthetic", "url": "synthetic:a"},
         ],
     )
