@@ -100,7 +100,8 @@ def run_text(workspace: Workspace, accounts: list[Any]) -> str:
         facts.add_row(label, text)
     facts.add_row("Data", _origin(workspace))
     facts.add_row("Release", _release_text(workspace, payload["release"]))
-    out = Console(file=StringIO(), width=110, highlight=False, markup=False)
+    text_out = StringIO()
+    out = Console(file=text_out, width=110, highlight=False, markup=False)
     out.print(grid)
     out.print()
     out.print(facts)
@@ -109,7 +110,7 @@ def run_text(workspace: Workspace, accounts: list[Any]) -> str:
             out.print(f"{marker}: {text}", soft_wrap=True)
     if failed or payload["errors"]:
         out.print("Look at the run in the Dagster UI (`lmi serve`), mend it, then run the same command again.")
-    return out.file.getvalue().rstrip()  # type: ignore[attr-defined]
+    return text_out.getvalue().rstrip()
 
 
 def _origin(workspace: Workspace) -> str:

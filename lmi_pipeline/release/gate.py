@@ -18,6 +18,7 @@ from lmi_pipeline.quality.page import render_validation_page
 from lmi_pipeline.quality.results import CheckOutcome, combine
 from lmi_pipeline.quality.rules import run_rules
 from lmi_pipeline.quality.schema_checks import check_schema
+from lmi_pipeline.quality.suites import validate
 from lmi_pipeline.release.publish import next_version, publish, versions_of
 from lmi_pipeline.settings import Settings
 from lmi_pipeline.storage.lake import Lake
@@ -27,6 +28,9 @@ from lmi_pipeline.storage.vault import Vault
 
 def examine_lake(lake: Lake, sql_root: Path, *, microdata: bool = True) -> list[CheckOutcome]:
     """Outcomes of every catalogued check on the tables of the lake, added up over slices.
+
+    Expectation suites are run on core tables that are not partitioned; on the others :func:`check_schema` asks the
+    same in less time.
 
     Parameters
     ----------
@@ -42,6 +46,8 @@ def examine_lake(lake: Lake, sql_root: Path, *, microdata: bool = True) -> list[
         for where in pieces:
             frame = lake.read(name, where=where)
             outcomes += [*check_schema(frame, entry), *run_rules(frame, entry)]
+            if entry.layer == "core" and not entry.partitioned:
+                outcomes += validate(frame, entry).outcomes
     for test in load_tests(sql_root / "tests"):
         if lake.exists(test.table):
             outcomes.append(_sql_outcome(test, lake))

@@ -5,10 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import settings
-
-settings.register_profile("methods", deadline=None, derandomize=True)
-settings.load_profile("methods")
 
 REFERENCE = Path(__file__).parent / "reference"
 
