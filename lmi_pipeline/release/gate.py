@@ -55,14 +55,15 @@ def examine_lake(lake: Lake, sql_root: Path, *, microdata: bool = True) -> list[
 
 
 def inputs_in_force(lake: Lake, vault: Vault) -> pd.DataFrame:
-    """Ledger rows of the files that the core tables were read from."""
+    """Ledger rows of the files that the core tables were read from, one per source and content."""
     used: set[str] = set()
     for name in lake.tables():
         entry = catalog.table(name)
         if entry.layer == "core" and "sha256" in entry.columns:
             used.update(lake.read(name, columns=["sha256"])["sha256"].unique())
     ledger = vault.ledger()
-    return ledger[ledger["sha256"].isin(used)].reset_index(drop=True)
+    in_force = ledger[ledger["sha256"].isin(used)]
+    return in_force.drop_duplicates(["source", "sha256", "synthetic"], ignore_index=True)
 
 
 def _sql_outcome(test: SqlTest, lake: Lake) -> CheckOutcome:
