@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lmi_pipeline.catalog.models import Column, Source, Table, WeightVintage
+from lmi_pipeline.catalog.models import Column, Source, Table, WeightingDataset, WeightVintage
 from lmi_pipeline.errors import SchemaError
 
 ROOT = Path(__file__).parent
@@ -96,6 +96,14 @@ def weight_vintages() -> dict[str, WeightVintage]:
 
 
 @cache
+def weighting_datasets() -> dict[str, WeightingDataset]:
+    """Weighted datasets of the survey in the order of their definition."""
+    path = ROOT / "weighting_datasets.yml"
+    entries = [_checked(WeightingDataset, entry, path) for entry in _load_yaml(path)]
+    return _unique([(entry.name, entry) for entry in entries], "weighting dataset")
+
+
+@cache
 def thresholds() -> dict[str, Any]:
     """Reliability and disclosure thresholds with their sources."""
     loaded: dict[str, Any] = _load_yaml(ROOT / "thresholds.yml")
@@ -120,6 +128,11 @@ def source(name: str) -> Source:
 def weight_vintage(name: str) -> WeightVintage:
     """One weight vintage; SchemaError with the nearest names if it is not catalogued."""
     return _entry(weight_vintages(), name, "weight vintage")
+
+
+def weighting_dataset(name: str) -> WeightingDataset:
+    """One weighted dataset; SchemaError with the nearest names if it is not catalogued."""
+    return _entry(weighting_datasets(), name, "weighting dataset")
 
 
 def _entry(entries: dict[str, T], name: str, kind: str) -> T:

@@ -108,6 +108,7 @@ class RtiInput(Entry):
     if_absent: Literal["fail", "earliest_later", "latest"] = "fail"
     month_lag: int = Field(ge=0, le=2)
     seasonally_adjusted: bool = False
+    rolls_forward: bool = False
 
 
 class GrowthModel(Entry):
@@ -121,19 +122,70 @@ class GrowthModel(Entry):
     migration_release: str
 
 
+class PopulationInput(Entry):
+    """Population behind the controls of area, age and sex.
+
+    ``estimates`` and ``projection`` are releases; the projection is taken for the years after the last estimate.
+    With ``role: total`` they are the controls. With ``role: structure`` they only give the structure of the base
+    year, and the controls by country of birth give the population.
+    """
+
+    estimates: str
+    projection: str | None = None
+    if_absent: Literal["fail", "earliest_later", "latest"] = "fail"
+    role: Literal["total", "structure"] = "total"
+
+
 class WeightVintage(Entry):
-    """One LFS weight vintage: a row of ``weight_vintages.yml``."""
+    """One LFS weight vintage: a row of ``weight_vintages.yml``.
+
+    Quarters before ``reweighted_from`` keep the official weights; ``datasets`` names the weighted datasets.
+    """
 
     name: str = Field(pattern=r"^pwt\d\d(_[a-z]+)?$")
     title: str
     published_on: date | None
     from_quarter: str | None
+    reweighted_from: str
     to_quarter: str | None = None
+    datasets: tuple[str, ...]
     controls: tuple[str, ...]
+    population: PopulationInput
     rti: RtiInput | None = None
     growth: GrowthModel | None = None
-    population_release: str | None = None
     non_response_adjusted: bool = False
-    not_stated: str = "scaled"
+    non_response_exempt: tuple[str, ...] = ()
+    not_stated: Literal["scaled"] = "scaled"
     origin: Literal["published", "reconstructed", "ours"]
+    note: str
+
+
+class ControlRule(Entry):
+    """How one control of a vintage is cut for a dataset: the columns its cells are made of.
+
+    Cells with too few respondents are merged with their neighbour along ``merge_along``.
+    """
+
+    name: str
+    dimensions: tuple[str, ...]
+    merge_along: str | None = None
+
+
+class WeightingDataset(Entry):
+    """One weighted dataset of the survey: whose weights, over which interviews, to which controls."""
+
+    name: str
+    title: str
+    table: str
+    weight_variable: str
+    quarters: int = Field(ge=1, le=4)
+    waves: tuple[int, ...] = ()
+    boost: bool = False
+    linked: bool = False
+    by_week: bool = False
+    household_integrated: bool = False
+    minimum_age: int = 0
+    fewest_respondents: int = Field(ge=1)
+    official: Literal["person_file", "dataset_file", "quarter_scaled"]
+    controls: tuple[ControlRule, ...]
     note: str
