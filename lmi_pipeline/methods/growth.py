@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,7 @@ def quarterly_growth(
     month_lag: int = 0,
     mean: str = "mean",
     growth: str = "growth_rate",
+    gaps: Literal["fail", "leave_out"] = "fail",
 ) -> QuarterlyGrowth:
     """Growth of calendar-quarter means, g(Q) = E(Q) / E(Q-4) - 1, for many series at once.
 
@@ -64,6 +66,8 @@ def quarterly_growth(
         1 files September to November under October to December.
     mean, growth : str
         Names of the two result columns.
+    gaps : {"fail", "leave_out"}
+        What to do with a month missing inside a series: raise, or leave out the quarters that need it.
 
     Returns
     -------
@@ -72,12 +76,12 @@ def quarterly_growth(
     Raises
     ------
     MethodError
-        For a duplicate month, a missing or infinite number, a month missing inside a series, or growth from a
-        mean that is not positive.
+        For a duplicate month, a missing or infinite number, a month missing inside a series (unless left out), or
+        growth from a mean that is not positive.
     """
     _check(monthly, month, value, by, month_lag)
     wide = monthly.pivot(index=month, columns=list(by), values=value).sort_index(axis=1)
-    quarters, levels = _quarterly_means(wide, month_lag)
+    quarters, levels = _quarterly_means(wide, month_lag, refuse_gaps=gaps == "fail")
     rates = _growth_on_year_before(levels)
     complete = np.isfinite(levels).T
     series, period = np.nonzero(complete)
@@ -99,7 +103,7 @@ def _check(monthly: pd.DataFrame, month: str, value: str, by: Sequence[str], mon
         raise MethodError(f"{_TABLE}: no rows")
 
 
-def _quarterly_means(wide: pd.DataFrame, month_lag: int) -> tuple[tuple[str, ...], FloatArray]:
+def _quarterly_means(wide: pd.DataFrame, month_lag: int, *, refuse_gaps: bool) -> tuple[tuple[str, ...], FloatArray]:
     """Quarter keys, and means of shape (quarter, series): NaN where a quarter is not complete."""
     filed_under = [shift_month(str(month), month_lag) for month in wide.index]
     first, last = month_number(min(filed_under)), month_number(max(filed_under))
@@ -107,7 +111,8 @@ def _quarterly_means(wide: pd.DataFrame, month_lag: int) -> tuple[tuple[str, ...
     last -= last % MONTHS_IN_QUARTER
     calendar = [month_key(number) for number in range(first, last + MONTHS_IN_QUARTER)]
     values = wide.set_axis(filed_under).reindex(calendar).to_numpy(dtype=float)
-    _refuse_gaps(values, wide.columns)
+    if refuse_gaps:
+        _refuse_gaps(values, wide.columns)
     quarters = quarter_range(month_key(first), month_key(last))
     means: FloatArray = values.reshape(len(quarters), MONTHS_IN_QUARTER, -1).mean(axis=1)
     return quarters, means
