@@ -4,7 +4,7 @@ Made from the catalogue: a new source brings a YAML, a reader and a generator, a
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import dagster as dg
 import pandas as pd
@@ -140,6 +140,46 @@ def _quarter_files(workspace: Workspace, source: str, layouts: set[str]) -> dict
     return found
 
 
+def _absent_quarters(
+    context: dg.AssetExecutionContext, table_name: str, source: Source, files: Collection[str], *, sparse: bool
+) -> list[str]:
+    """Quarters of the run without a file: an error, unless the layout exists for some quarters only."""
+    workspace: Workspace = context.resources.workspace
+    absent = [key for key in context.partition_keys if key not in files]
+    if absent and not sparse:
+        raise SourceError(
+            f"table '{table_name}': no file in the vault for {len(absent)} quarters"
+            f" ({absent[0]} to {absent[-1]});"
+            f" put them in {workspace.settings.landing / source.name},"
+            f" or choose other quarters (there: {min(files, default='none')} to {max(files, default='none')})"
+        )
+    _leave_out(context, table_name, source, absent)
+    return absent
+
+
+def _leave_out(context: dg.AssetExecutionContext, table_name: str, source: Source, absent: list[str]) -> None:
+    """Log the quarters that have no rows; SourceError if the table still holds some from an earlier run."""
+    workspace: Workspace = context.resources.workspace
+    held = workspace.lake.fingerprints(table_name)
+    stale = [key for key in absent if _slice(key) in held]
+    if stale:
+        raise SourceError(
+            f"table '{table_name}': {len(stale)} quarters ({stale[0]} to {stale[-1]}) hold rows of files that are no"
+            f" longer in force; put files of these quarters in {workspace.settings.landing / source.name},"
+            f" or remove the folder {workspace.lake.path(table_name)} and run again"
+        )
+    for key in absent:
+        context.log.info("%s quarter = %s: no file, no rows", table_name, key)
+
+
+def _slice(quarter: str) -> str:
+    return f"quarter = {quarter}"
+
+
+def _is_sparse(source: Source, raw_table: str) -> bool:
+    return all(layout.sparse for layout in source.layouts if layout.raw_table == raw_table)
+
+
 def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
     layouts = {layout.name for layout in source.layouts if layout.raw_table == table_name}
 
@@ -153,14 +193,8 @@ def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
     def persons(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace: Workspace = context.resources.workspace
         files = _quarter_files(workspace, source.name, layouts)
-        absent = [key for key in context.partition_keys if key not in files]
-        if absent:
-            raise SourceError(
-                f"table '{table_name}': no file in the vault for {len(absent)} quarters"
-                f" ({absent[0]} to {absent[-1]});"
-                f" put them in {workspace.settings.landing / source.name},"
-                f" or choose other quarters (there: {min(files, default='none')} to {max(files, default='none')})"
-            )
+        sparse = _is_sparse(source, table_name)
+        absent = _absent_quarters(context, table_name, source, files, sparse=sparse)
         columns = list(catalog.table(table_name).columns)
         notes: dict[str, None] = {}
 
@@ -175,8 +209,9 @@ def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
         parts = (
             Part(quarter, _fingerprint(file.sha256 for file in files[quarter]), make)
             for quarter in context.partition_keys
+            if quarter in files
         )
-        result = slices_result(context, table_name, parts)
+        result = slices_result(context, table_name, parts, quarters_without_file=len(absent))
         return _with_notes(result, notes)
 
     return persons
@@ -197,6 +232,9 @@ def _tidy_quarter_asset(source: Source, table_name: str, raw_table: str) -> dg.A
     def tidy(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace: Workspace = context.resources.workspace
         made_from = workspace.lake.fingerprints(raw_table)
+        sparse = _is_sparse(source, raw_table)
+        absent = [key for key in context.partition_keys if sparse and _slice(key) not in made_from]
+        _leave_out(context, table_name, source, absent)
 
         def make(quarter: str) -> pd.DataFrame:
             return READERS[source.name].tidy[table_name](workspace.lake.read(raw_table, where={"quarter": quarter}))
@@ -204,12 +242,13 @@ def _tidy_quarter_asset(source: Source, table_name: str, raw_table: str) -> dg.A
         parts = (
             Part(
                 quarter,
-                f"{made_from.get(f'quarter = {quarter}', '')}:{READER_VERSION}",
+                f"{made_from.get(_slice(quarter), '')}:{READER_VERSION}",
                 make,
             )
             for quarter in context.partition_keys
+            if quarter not in absent
         )
-        return slices_result(context, table_name, parts)
+        return slices_result(context, table_name, parts, quarters_without_file=len(absent))
 
     return tidy
 

@@ -71,7 +71,10 @@ class Table(Entry):
 
 
 class Layout(Entry):
-    """One published file form of a source."""
+    """One published file form of a source.
+
+    A ``sparse`` layout exists for some quarters only: a quarter without a file is no failure and has no rows.
+    """
 
     name: str
     title: str
@@ -82,6 +85,7 @@ class Layout(Entry):
     raw_table: str
     core_tables: tuple[str, ...]
     synthetic: bool = True
+    sparse: bool = False
     column_map: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

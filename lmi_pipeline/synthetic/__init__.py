@@ -14,6 +14,9 @@ from lmi_pipeline.errors import MethodError
 from lmi_pipeline.synthetic.census import generate_census
 from lmi_pipeline.synthetic.demography import generate_population
 from lmi_pipeline.synthetic.lfs import generate_lfs_quarter, generate_person_files
+from lmi_pipeline.synthetic.lfs_boost import generate_boost_files
+from lmi_pipeline.synthetic.lfs_dataset_weights import generate_dataset_weight_files
+from lmi_pipeline.synthetic.lfs_sample import generate_sample_files
 from lmi_pipeline.synthetic.lfs_tables import generate_lfs_tables
 from lmi_pipeline.synthetic.population import SyntheticTruth, truth
 from lmi_pipeline.synthetic.rti import generate_rti
@@ -23,6 +26,9 @@ __all__ = ["GENERATORS", "SyntheticTruth", "generate", "generate_lfs_quarter", "
 
 def _generate_lfs(true: SyntheticTruth, folder: Path) -> Iterator[Path]:
     yield from generate_person_files(true, folder)
+    yield from generate_sample_files(true, folder)
+    yield from generate_boost_files(true, folder)
+    yield from generate_dataset_weight_files(true, folder)
     yield from generate_lfs_tables(true, folder)
 
 

@@ -1,4 +1,4 @@
-"""The three containers of a person file, tab-delimited, SPSS and Stata, as one frame.
+"""The containers of a file of records, delimited text, SPSS and Stata, as one frame.
 
 Values keep the publisher's codes, but what stands for "no value" is null in every container: SPSS files
 declare -9 and -8 missing, tab-delimited files spell them out.
@@ -18,6 +18,7 @@ import pandas as pd
 from lmi_pipeline.errors import SourceError
 
 SUFFIXES = (".tab", ".sav", ".dta")
+_DELIMITERS = {".tab": "\t", ".csv": ","}
 MISSING_NUMBERS = (-9.0, -8.0, -1.0, -2.0, -6.0, -7.0, -90.0)
 MISSING_TEXTS = ("", "N/A", "NA", *(f"{number:.0f}" for number in MISSING_NUMBERS))
 
@@ -30,10 +31,11 @@ _LARGEST_EXACT = 2.0**53
 
 def variable_names(path: Path) -> list[str]:
     """Names of all variables of a person file, in its own spelling."""
-    if path.suffix.lower() == ".tab":
+    delimiter = _DELIMITERS.get(path.suffix.lower())
+    if delimiter:
         with path.open("rb") as stream:
             line = stream.readline()
-        names = line.decode("utf-8-sig", errors="replace").rstrip("\r\n").split("\t")
+        names = line.decode("utf-8-sig", errors="replace").rstrip("\r\n").split(delimiter)
         return [name.strip().strip('"') for name in names]
     names = _stored(path, metadataonly=True)[1].column_names
     if None in names:
@@ -50,10 +52,10 @@ def read_variables(path: Path, numbers: list[str], texts: list[str]) -> pd.DataF
         The file cannot be read, or a number is not a number; the message names the variable and the
         number of rows, never a value.
     """
-    tab = path.suffix.lower() == ".tab"
-    table = _tab_table(path, numbers, texts) if tab else _stored_table(path, numbers, texts)
+    delimited = path.suffix.lower() in _DELIMITERS
+    table = _delimited_table(path, numbers, texts) if delimited else _stored_table(path, numbers, texts)
     if table.empty:
-        raise SourceError("the file has no rows, expected one for each person", file=path.name, hint=_AGAIN)
+        raise SourceError("the file has no rows, expected one for each record", file=path.name, hint=_AGAIN)
     columns: dict[str, pd.Series] = {name: _number(table[name], name, path) for name in numbers}
     columns |= {name: _text(table[name], name, path) for name in texts}
     return pd.DataFrame(columns)
@@ -90,15 +92,15 @@ def _stored_table(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFr
     return frame
 
 
-def _tab_table(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
-    """Columns of a .tab, all as text if one of the numbers is none: :func:`_number` then counts the rows."""
+def _delimited_table(path: Path, numbers: list[str], texts: list[str]) -> pd.DataFrame:
+    """Columns of delimited text, all as text if one of the numbers is none: :func:`_number` then counts the rows."""
     import pyarrow as pa
 
     if not _ends_with_line(path):
         raise SourceError(_UNENDED, file=path.name, hint=_AGAIN)
     typed = {name: pa.float64() for name in numbers} | {name: pa.string() for name in texts}
     frame: pd.DataFrame = _attempt(
-        path, lambda: _parse_tab(path, typed), lambda: _parse_tab(path, dict.fromkeys(typed, pa.string()))
+        path, lambda: _parse_text(path, typed), lambda: _parse_text(path, dict.fromkeys(typed, pa.string()))
     )
     return frame
 
@@ -110,14 +112,14 @@ def _ends_with_line(path: Path) -> bool:
         return stream.read() in (b"\n", b"\r")
 
 
-def _parse_tab(path: Path, types: dict[str, Any]) -> pd.DataFrame:
+def _parse_text(path: Path, types: dict[str, Any]) -> pd.DataFrame:
     from pyarrow import csv
 
     convert = csv.ConvertOptions(
         include_columns=list(types), column_types=types, null_values=list(MISSING_TEXTS), strings_can_be_null=True
     )
     header = csv.ReadOptions(column_names=variable_names(path), skip_rows=1)
-    table = csv.read_csv(path, header, csv.ParseOptions(delimiter="\t"), convert)
+    table = csv.read_csv(path, header, csv.ParseOptions(delimiter=_DELIMITERS[path.suffix.lower()]), convert)
     frame: pd.DataFrame = table.to_pandas()
     return frame
 

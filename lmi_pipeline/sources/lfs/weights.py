@@ -1,4 +1,4 @@
-"""Which weight variables an edition carries: PWT and PIWT, each resolved by pattern.
+"""Which weight variables an edition carries: PWT and PIWT and those of other datasets, each resolved by pattern.
 
 The suffix is the year of the reweighting, not of the survey, and the two need not agree: files of
 July to September 2023 carry PWT23 beside PIWT22.
@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lmi_pipeline.errors import SourceError
-
-_WEIGHT = re.compile(r"^P(I?)WT(\d\d)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,16 @@ class WeightNames:
     earnings_year: int | None
 
 
+def newest_weight(names: Iterable[str], stem: str) -> tuple[str, int] | None:
+    """Name and suffix of the newest weight variable of a stem (``PWT``, ``LGWT``, ``PWTA``); None without one."""
+    pattern = re.compile(rf"{stem}(\d\d)", re.IGNORECASE)
+    found = [(int(match[1]), match[0]) for match in map(pattern.fullmatch, names) if match]
+    if not found:
+        return None
+    year, name = max(found)
+    return name, year
+
+
 def resolve_weights(names: Iterable[str], file: str) -> WeightNames:
     """Take the highest suffix of PWT and of PIWT, independently of each other.
 
@@ -41,13 +49,8 @@ def resolve_weights(names: Iterable[str], file: str) -> WeightNames:
     SourceError
         The file has no PWT variable.
     """
-    found: dict[str, list[tuple[int, str]]] = {"": [], "I": []}
-    for name in names:
-        match = _WEIGHT.match(name)
-        if match:
-            found[match[1].upper()].append((int(match[2]), name))
-    if not found[""]:
+    listed = list(names)
+    analysis = newest_weight(listed, "PWT")
+    if analysis is None:
         raise SourceError("no weight variable PWTyy, expected one such as PWT22; is this a person file?", file=file)
-    analysis_year, analysis = max(found[""])
-    earnings_year, earnings = max(found["I"], default=(None, None))
-    return WeightNames(analysis, analysis_year, earnings, earnings_year)
+    return WeightNames(*analysis, *(newest_weight(listed, "PIWT") or (None, None)))
