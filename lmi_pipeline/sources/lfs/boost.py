@@ -48,7 +48,7 @@ def read_boost(path: Path, identity: FileIdentity) -> ReadResult:
         As :func:`lmi_pipeline.sources.lfs.person.read_person`, but no weight is expected.
     """
     file, quarter = path.name, str(identity.period)
-    match = _NAME.fullmatch(identity.release)
+    match = _NAME.match(identity.release)
     if match is None:
         raise SourceError("the name does not say under which licence the file is, expected eul or sl.", file=file)
     licence, names = match["licence"], variable_names(path)

@@ -63,7 +63,7 @@ def read_sample(path: Path, identity: FileIdentity) -> ReadResult:
     numbers = [name for name in _COLUMNS if name not in _TEXTS]
     table = read_variables(path, numbers, _TEXTS)
     _check(table, path.name)
-    frame = table[list(_COLUMNS)].rename(columns=_COLUMNS).assign(quarter=identity.period)
+    frame = table[list(_COLUMNS)].rename(columns=_COLUMNS).assign(quarter=identity.period, edition=identity.release)
     others = len(names) - len(_COLUMNS)
     return ReadResult(frame, (f"{others} variables are not catalogued and stay in the vault",) if others else ())
 
@@ -94,16 +94,8 @@ def _refuse(wrong: pd.Series, what: str, why: str, file: str) -> None:
 
 
 def tidy_sample(raw: pd.DataFrame) -> pd.DataFrame:
-    """Rows of core_lfs__quarterly_issued_household.
-
-    Raises
-    ------
-    SourceError
-        A quarter was delivered in more than one file.
-    """
-    repeated = int(raw.duplicated(["quarter", "household_key"]).sum())
-    if repeated:
-        raise SourceError(f"{repeated} issued households stand in two files of one quarter. Keep one of the files.")
+    """Rows of core_lfs__quarterly_issued_household; of two editions of a quarter the last by name, a re-issue."""
+    raw = raw[raw["edition"] == raw.groupby("quarter")["edition"].transform("max")].reset_index(drop=True)
     modes = {float(value): code for value, code in catalog.mapping("contact_mode", "code", key="value").items()}
     frame = pd.DataFrame(
         {
