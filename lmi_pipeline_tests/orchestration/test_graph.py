@@ -12,6 +12,9 @@ pytestmark = pytest.mark.xdist_group("built")
 
 ASSETS = (
     "core_census__area_characteristic",
+    "core_lfs__quarterly_boost_person",
+    "core_lfs__quarterly_dataset_weight",
+    "core_lfs__quarterly_issued_household",
     "core_lfs__quarterly_person",
     "core_lfs__quarterly_published_series",
     "core_lfs__quarterly_published_weight",
@@ -33,6 +36,9 @@ ASSETS = (
     "publication__release",
     "raw_census__published_cell",
     "raw_lfs__published_cell",
+    "raw_lfs__quarterly_boost_person",
+    "raw_lfs__quarterly_dataset_weight",
+    "raw_lfs__quarterly_issued_household",
     "raw_lfs__quarterly_person",
     "raw_population__published_cell",
     "raw_rti__published_cell",

@@ -15,19 +15,24 @@ BOOST = ("raw_lfs__quarterly_boost_person", "core_lfs__quarterly_boost_person")
 HOUSEHOLD_FILE = "CASENOP\tHSERIALP\tTHISWV\tPHHWT18\n20110101\t201101\t1\t700.5\n"
 
 
+QUARTERS = ("2019-10", "2020-01")
+
+
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
     folder, true = tmp_path_factory.mktemp("sample"), synthetic.truth("small", 2010)
     return [
         write_delimited(folder / lfs_sample.file_name(quarter), lfs_sample.sample_columns(true, quarter), ",")
-        for quarter in ("2019-10", "2020-01")
+        for quarter in QUARTERS
     ]
 
 
 def drop(pipeline, folder, *paths):
-    """Put files into a folder of the pipeline, and a household file of 2019-10."""
+    """Put files into a folder of the pipeline, the person files of both quarters and a household file of the first."""
     target = pipeline.data / folder
     target.mkdir(parents=True, exist_ok=True)
+    for quarter in QUARTERS:
+        list(synthetic.generate_lfs_quarter(synthetic.truth("small", 2010), quarter, target))
     (target / "lfsh_od19_eul_phhwt18.tab").write_text(HOUSEHOLD_FILE, encoding="utf-8")
     for path in paths:
         shutil.copy(path, target)
