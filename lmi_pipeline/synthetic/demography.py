@@ -11,10 +11,15 @@ import pandas as pd
 from lmi_pipeline.synthetic import margins
 from lmi_pipeline.synthetic.margins import REGIONS, UNITED_KINGDOM
 from lmi_pipeline.synthetic.population import SyntheticTruth, stream
+from lmi_pipeline.synthetic.projections import after_the_pandemic, before_the_pandemic, by_sex_and_age, true_mid_year
 from lmi_pipeline.synthetic.writers import write_delimited
 
-# Release: last year (estimates), last year ending (migration), last quarter (natural change).
-ESTIMATE_RELEASES = {"2020-06": 2019, "2022-12": 2021}
+# Release: last year (estimates), years (projections), last year ending (migration), last quarter (natural change).
+ESTIMATE_RELEASES = {"2020-06": 2019, "2022-12": 2021, "2023-11": 2022}
+PROJECTION_RELEASES = {
+    "2020-03": (before_the_pandemic, range(2018, 2031)),
+    "2024-01": (after_the_pandemic, range(2021, 2031)),
+}
 MIGRATION_RELEASES = {"2020-05": "2019-12", "2022-11": "2021-12"}
 NATURAL_CHANGE_RELEASES = {"2021-03": "2020-10", "2022-06": "2022-01", "2023-03": "2022-10", "2024-02": "2023-10"}
 FIRST_YEAR = 2015
@@ -25,15 +30,17 @@ ALL_AGES, FIRST_SINGLE_AGE = 200, 101
 
 def mid_year(truth: SyntheticTruth, year: int) -> np.ndarray:
     """Persons at mid-year by region, sex (male, female) and single year of age."""
-    quarters = (truth.age_structure(f"{year}-{month}") for month in ("04", "07"))
-    return sum(quarter.sum(axis=0) for quarter in quarters) / 2
+    return by_sex_and_age(true_mid_year(truth, year))
 
 
 def generate_population(truth: SyntheticTruth, folder: Path) -> Iterator[Path]:
-    """Write estimates, projection, net migration and natural change."""
+    """Write estimates, projections, net migration and natural change."""
     for release, last in ESTIMATE_RELEASES.items():
         yield _write_estimates(truth, folder / f"NM_2002_1_{release}.tsv", last)
-    yield _write_projection(truth, folder / "npp_ppp.csv")
+    yield _write_national_projection(truth, folder / "npp_ppp.csv")
+    for release, (project, projected) in PROJECTION_RELEASES.items():
+        counts = np.stack([project(truth, year) for year in projected])
+        yield _write_regional_projection(counts, projected, folder / f"NM_2006_1_{release}.tsv")
     for release, ending in MIGRATION_RELEASES.items():
         yield _write_migration(truth, folder / f"ltim_net_{release}.csv", ending)
     for release, quarter in NATURAL_CHANGE_RELEASES.items():
@@ -63,7 +70,20 @@ def _write_estimates(truth: SyntheticTruth, path: Path, last_year: int) -> Path:
     )
 
 
-def _write_projection(truth: SyntheticTruth, path: Path) -> Path:
+def _write_regional_projection(counts: np.ndarray, years: range, path: Path) -> Path:
+    """Principal projection by year, region, sex and age, in the layout Nomis has for local authorities."""
+    year, area, sex, age = (axis.ravel() for axis in np.indices(counts.shape))
+    columns = {
+        "GEOGRAPHY_CODE": np.array(REGIONS)[area],
+        "PROJECTED_YEAR_NAME": np.array(years)[year],
+        "GENDER": sex + 1,
+        "C_AGE": age + FIRST_SINGLE_AGE,
+        "OBS_VALUE": np.rint(counts).ravel().astype(np.int64),
+    }
+    return write_delimited(path, columns, "\t", quoted=True)
+
+
+def _write_national_projection(truth: SyntheticTruth, path: Path) -> Path:
     """Principal projection: the age structure of mid-2020 carried forward at 0.4 per cent a year."""
     base = mid_year(truth, PROJECTED_YEARS[0])
     nations = np.stack([base[list(regions)].sum(axis=0) for regions in NATIONS.values()])

@@ -22,6 +22,8 @@ QUARTER_LETTERS = {"01": "jm", "04": "aj", "07": "js", "10": "od"}
 GOVTOF2 = np.array([1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])
 COUNTRY = np.array([1] * 9 + [2, 3, 5])
 GOR9D = np.array([*(f"E1200000{i}" for i in range(1, 10)), "W99999999", "S99999999", "N99999999"])
+WEEKS_IN_QUARTER, DAYS_IN_WEEK = 13, 7
+_FIRST_SUNDAY = np.datetime64("1970-01-04")
 # Until 2017 Q2 the files name the country, afterwards a group of countries.
 LAST_QUARTER_WITH_COUNTRY = "2017-04"
 # ISO country, group of countries, cumulative share; one table for those born in the EU, one for those born outside it.
@@ -56,6 +58,13 @@ def file_name(quarter: str, suffix: int) -> str:
 @lru_cache(maxsize=3)
 def respondents(truth: SyntheticTruth, quarter: str) -> Columns:
     """Persons who answer in one quarter: their true attributes, activity and design weight."""
+    rows = sampled(truth, quarter)
+    answered = rows.pop("answered")
+    return {name: values[answered] for name, values in rows.items()}
+
+
+def sampled(truth: SyntheticTruth, quarter: str) -> Columns:
+    """Everyone in the five intakes of a quarter, and whether they answer; design weights stand for the population."""
     at = quarter_index(quarter)
     rng = stream(truth.seed, "lfs", 1, at)
     intakes = [draw_intake(truth, at - wave + 1) for wave in range(1, WAVES + 1)]
@@ -85,8 +94,7 @@ def respondents(truth: SyntheticTruth, quarter: str) -> Columns:
         "design": design,
         "level": level,
     } | work
-    rows["chance"] = rng.random((len(age), 3))
-    return {name: values[answered] for name, values in rows.items()}
+    return rows | {"chance": rng.random((len(age), 2)), "answered": answered}
 
 
 def _stack(intakes: list[Intake]) -> Intake:
@@ -98,17 +106,42 @@ def _stack(intakes: list[Intake]) -> Intake:
 def weights(truth: SyntheticTruth, quarter: str, suffix: int) -> np.ndarray:
     """Analysis weight of the respondents of a quarter in one edition."""
     rows = respondents(truth, quarter)
-    analysis = lfs_weights.population_weights(truth, quarter, rows, rows["design"])
+    structure = lfs_weights.control_structure(truth, quarter, suffix)
+    analysis = lfs_weights.population_weights(structure, rows, rows["design"])
     if suffix in lfs_weights.BIRTH_CONTROLS:
-        analysis = lfs_weights.birth_weights(truth, quarter, rows, analysis, suffix)
+        controls = lfs_weights.birth_controls(truth, suffix)[:, quarter_index(quarter)]
+        analysis = lfs_weights.birth_weights(structure, controls, rows, analysis)
     return analysis
+
+
+def reference_weeks(quarter: str) -> np.ndarray:
+    """The Sundays on which the 13 reference weeks of a quarter end.
+
+    A year has four blocks of 13 weeks from its first Sunday on, so from wave to wave a household moves on by 13 weeks.
+    The first week of a quarter may begin up to six days before it, the last one end a day after it, and the week that
+    ends on a 53rd Sunday of the year is nobody's reference week.
+    """
+    new_year = np.datetime64(f"{quarter[:4]}-01-01")
+    first = new_year + (_FIRST_SUNDAY - new_year).astype(int) % DAYS_IN_WEEK
+    weeks = WEEKS_IN_QUARTER * ((int(quarter[5:]) - 1) // 3) + np.arange(WEEKS_IN_QUARTER)
+    return first + DAYS_IN_WEEK * weeks
+
+
+def _reference_week_columns(quarter: str, household: np.ndarray) -> Columns:
+    """Sunday of each person's reference week; a household keeps its place among the 13 weeks from wave to wave."""
+    sunday = reference_weeks(quarter)[household % WEEKS_IN_QUARTER]
+    month = sunday.astype("datetime64[M]")
+    return {
+        "REFWKD": (sunday - month).astype(int) + 1,
+        "REFWKM": month.astype(int) % 12 + 1,
+        "REFWKY": sunday.astype("datetime64[Y]").astype(int) + 1970,
+    }
 
 
 def person_columns(truth: SyntheticTruth, quarter: str) -> Columns:
     """Variables of the person file that all editions of a quarter share."""
     rows = respondents(truth, quarter)
     household = rows["intake"] * 1_000_000 + rows["household"]
-    month = int(quarter[5:]) + (rows["chance"][:, 0] * 3).astype(int)
     columns: Columns = {
         "CASENOP": household * 100 + rows["person"],
         "HSERIALP": household,
@@ -121,17 +154,15 @@ def person_columns(truth: SyntheticTruth, quarter: str) -> Columns:
         "GOR9D": GOR9D[rows["region"]],
     }
     columns |= _origin_columns(quarter, rows)
-    columns["TEN1"] = np.where(rows["chance"][:, 1] < 0.004, NO_ANSWER, rows["tenure"])
+    columns["TEN1"] = np.where(rows["chance"][:, 0] < 0.004, NO_ANSWER, rows["tenure"])
     columns["ETHUKEUL"] = _ethnicity(rows)
     for name in ("ILODEFR", "INECAC05", "STATR", "FTPTWK", "PUBLICR", "SOC10M", "INDC07M", "INDS07M"):
         columns[name] = rows[name]
     columns["HIQUL11D" if quarter < "2015-01" else "HIQUL15D"] = rows["level"]
     for name in ("HOURPAY", "GRSSWK", "TTUSHR", "TTACHR", "BUSHR"):
         columns[name] = rows[name]
-    columns["IOUTCOME"] = np.select([rows["age"] < 16, rows["chance"][:, 2] < 0.35], [NOT_ROUTED, 2], 1)
-    columns["REFWKM"] = month
-    columns["REFWKY"] = np.full(len(month), int(quarter[:4]))
-    return columns
+    columns["IOUTCOME"] = np.select([rows["age"] < 16, rows["chance"][:, 1] < 0.35], [NOT_ROUTED, 2], 1)
+    return columns | _reference_week_columns(quarter, rows["household"])
 
 
 def _origin_columns(quarter: str, rows: Columns) -> Columns:

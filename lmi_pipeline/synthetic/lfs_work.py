@@ -45,14 +45,11 @@ def activity(
     """ILO status, detailed activity and status in employment, coded as in the person file."""
     at = quarter_index(quarter)
     place = ndtr(0.97 * people.latent_work + np.sqrt(1 - 0.97**2) * rng.normal(size=len(people)))
-    years = np.minimum(age, 90)
-    employee = _employee_probability(truth, at)[people.nationality, years]
-    self_employed = margins.SELF_EMPLOYED_SHAPE[years] * (0.9 if at >= quarter_index("2020-04") else 1.0)
-    other_work = np.where(age >= 16, 0.003, 0.0)
+    working = employment_chances(truth, quarter)[:, people.nationality, np.minimum(age, margins.AGES[-1])]
     unemployed = (
         np.interp(age, (16, 18, 25, 50, 64, 70), (0.12, 0.09, 0.035, 0.022, 0.012, 0.0)) * _jobless(at) * (age >= 16)
     )
-    edges = np.cumsum(np.stack([employee, self_employed, other_work, unemployed]), axis=0)
+    edges = np.cumsum(np.concatenate([working, unemployed[None]]), axis=0)
     status = (place >= edges).sum(axis=0)
     kind = rng.random(len(people))
     other = np.where(kind < 0.5, 3, 4)
@@ -67,6 +64,15 @@ def activity(
         "INECAC05": detailed,
         "STATR": np.where(working, detailed, NOT_ROUTED),
     }
+
+
+def employment_chances(truth: SyntheticTruth, quarter: str) -> np.ndarray:
+    """Chance of being an employee, self-employed or otherwise in work: shape (3, nationality group, age 0 to 90)."""
+    at = quarter_index(quarter)
+    employee = _employee_probability(truth, at)
+    self_employed = margins.SELF_EMPLOYED_SHAPE * (0.9 if at >= quarter_index("2020-04") else 1.0)
+    other_work = np.where(margins.AGES >= 16, 0.003, 0.0)
+    return np.stack([employee, *(np.broadcast_to(chance, employee.shape) for chance in (self_employed, other_work))])
 
 
 def _jobless(at: int) -> float:

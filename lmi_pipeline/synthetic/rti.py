@@ -1,4 +1,8 @@
-"""Payrolled employees and employments in the layouts of ONS and HMRC."""
+"""Payrolled employees and employments in the layouts of ONS and HMRC.
+
+ONS has published employees by nationality to December 2022 in March 2023. The release of February 2024 is of this
+simulation only: it lets later quarters be estimated.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ NATIONALITY_RELEASES = {
     "2021-03": (date(2021, 3, 23), "2021-02"),
     "2022-06": (date(2022, 6, 14), "2022-04"),
     "2023-03": (date(2023, 3, 23), "2022-12"),
+    "2024-02": (date(2024, 2, 13), "2023-12"),
 }
 _COLUMNS = ("Total", "EU", "Non-EU", "UK")
 _ORDER = (GROUPS.index("eu"), GROUPS.index("non_eu"), GROUPS.index("uk"))

@@ -48,6 +48,7 @@ def people(quarter="2020-10", licence="eul", **changes):
         "TTACHR": [38, 0, -9, -9, -9],
         "BUSHR": [36, 97, -9, -9, -9],
         "IOUTCOME": [1, 2, -9, 6, 1],
+        "REFWKD": [11, 11, 11, 6, 6],
         "REFWKM": [10, 10, 10, 12, 12],
         "REFWKY": [2020] * 5,
         "PWT20": [812.5, 790.25, 801, 640.75, 0],
@@ -116,7 +117,7 @@ def test_rolling_files_of_2020_are_refused(months):
 
 @pytest.mark.parametrize(
     "name",
-    ["lfsp_xx20_eul.tab", "lfsp_od20.tab", "lfsp_od20_gov.tab", "lfsp_od20_eul_pwt20.csv", "apsp_jd14_eul_pwta17.tab"],
+    ["lfsp_xx20_eul.tab", "lfsp_od20.tab", "lfsp_od20_gov.tab", "lfsp_od20_eul_pwt20.csv", "apsp_jd14_eul_pwta17.csv"],
 )
 def test_other_names_are_refused(name):
     with pytest.raises(SourceError, match="expected"):
@@ -161,7 +162,7 @@ def test_other_variables_are_counted_not_read(tmp_path):
         pd.concat([people(), pd.DataFrame(1, index=range(5), columns=[f"EXTRA{i}" for i in range(700)])], axis=1),
     )
     result = READER.read(path, READER.identify(path))
-    assert result.notes[0].startswith("32 variables read, 701 others")
+    assert result.notes[0].startswith("33 variables read, 701 others")
     assert set(result.frame) | {"sha256", "synthetic"} == set(catalog.table(RAW).columns)
 
 
@@ -238,7 +239,7 @@ def test_merseyside_is_part_of_the_north_west(tmp_path):
 BAD_CODES = {
     "SEX": 3, "THISWV": 6, "AGE": 130, "GOVTOF2": 3, "GOR9D": "E12000010", "TEN1": 7, "ILODEFR": 5, "INECAC05": 35,
     "CRYOX7_EUL_Sub": 16, "CRY12": 921.5, "SOC10M": 1234, "INDS07M": 22, "INDC07M": 4010, "HIQUL15D": 8, "IOUTCOME": 4,
-    "HOURPAY": -3, "PUBLICR": 3, "FTPTWK": 3, "STATR": 5,
+    "HOURPAY": -3, "PUBLICR": 3, "FTPTWK": 3, "STATR": 5, "REFWKD": 32, "REFWKM": 13,
 }  # fmt: skip
 
 
@@ -318,6 +319,30 @@ def test_tidy_person_uses_our_codes(tmp_path):
     assert core["tenure"].tolist()[:4] == ["mortgaged"] * 3 + ["owned_outright"]
     assert core["response_outcome"].dropna().tolist() == ["response", "response", "imputed_rolled_forward", "response"]
     assert core["hourly_pay_gbp"].dropna().tolist() == [21.5]
+    assert core["reference_week"].tolist() == ["2020-10-11"] * 3 + ["2020-12-06"] * 2
+
+
+@pytest.mark.parametrize("gone", [{"REFWKD": None}, {"REFWKD": [-9] * 5}])
+def test_a_file_without_the_day_has_no_reference_week(tmp_path, gone):
+    core = READER.tidy[PERSON](stamped(write(tmp_path, people(**gone))))
+    assert core["reference_week"].isna().all()
+    to_arrow(core, catalog.table(PERSON))
+
+
+def test_reference_week_is_null_only_where_a_part_of_it_is(tmp_path):
+    raw = stamped(write(tmp_path, people(REFWKD=[11, -9, 11, 6, 6], REFWKY=[2020, 2020, 2020, -8, 2020])))
+    weeks = READER.tidy[PERSON](raw)["reference_week"]
+    assert weeks.isna().tolist() == [False, True, False, True, False]
+    assert weeks.iloc[4] == "2020-12-06"
+
+
+@pytest.mark.parametrize("day", [12, 31], ids=["Monday", "no such day"])
+def test_a_reference_week_ends_on_a_sunday(tmp_path, day):
+    message = refusal(
+        write(tmp_path, people(REFWKD=[day, 11, 11, 6, 6], REFWKM=[10 if day == 12 else 11, 10, 10, 12, 12]))
+    )
+    assert "REFWKD, REFWKM, REFWKY: 1 of 5 rows" in message
+    assert "2020" not in message.replace("lfsp_od20", "")
 
 
 @pytest.mark.parametrize(("code", "group"), [*((i, "eu") for i in range(2, 6)), *((i, "non_eu") for i in range(6, 16))])

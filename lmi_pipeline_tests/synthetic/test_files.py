@@ -60,16 +60,16 @@ def test_every_published_table_of_the_lfs_is_read(folder: Path) -> None:
 
 def test_the_newest_release_of_employees_is_the_truth(folder: Path, true: synthetic.SyntheticTruth) -> None:
     core = _core(RTI, folder / "rti", "nuts1*.xlsx", "core_rti__monthly_employees")
-    newest = core[(core["release"] == "2023-03") & ~core["is_seasonally_adjusted"].astype(bool)]
+    newest = core[(core["release"] == "2024-02") & ~core["is_seasonally_adjusted"].astype(bool)]
     both = newest.merge(
         true.employees.rename(columns={"region_gss": "area_code"}), on=["month", "area_code", "nationality_group"]
     )
-    assert len(both) == 102 * 12 * 3
+    assert len(both) == 114 * 12 * 3
     assert both["employee_count_x"].astype(float).equals(both["employee_count_y"].astype(float))
 
 
 def test_an_older_release_restates_all_history_a_little_differently(true: synthetic.SyntheticTruth) -> None:
-    old, new = (rti.released_employees(true, release) for release in ("2021-03", "2023-03"))
+    old, new = (rti.released_employees(true, release) for release in ("2021-03", "2024-02"))
     ratio = old / new[..., : old.shape[-1]]
     assert old.shape[-1] == 80
     assert 0.98 < ratio.min() < ratio.max() < 1.02
@@ -96,6 +96,66 @@ def test_population_files_hold_the_truth(folder: Path, true: synthetic.Synthetic
     total = years[(years["area_code"] == UK) & (years["age_label"] == "total") & (years["year"] == 2020)]
     expected = (true.population_of("2020-04").sum() + true.population_of("2020-07").sum()) / 2
     assert total["population_count"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def _persons(core: pd.DataFrame, release: str) -> pd.Series:
+    """Persons of a release by year."""
+    return core[core["release"] == release].groupby("year")["population_count"].sum()
+
+
+@pytest.fixture(scope="module")
+def projections(folder: Path) -> pd.DataFrame:
+    return _core(POPULATION, folder / "population", "NM_2006_1_*.tsv", "core_population__yearly_projection")
+
+
+def test_projections_have_every_region_sex_and_single_year_of_age(projections: pd.DataFrame) -> None:
+    regions = set(catalog.codes("region")) - {UK}
+    for release, first in (("2020-03", 2018), ("2024-01", 2021)):
+        made = projections[projections["release"] == release]
+        assert set(made["area_code"]) == regions
+        assert set(made["sex"]) == {"male", "female"}
+        assert set(made["projection_variant"]) == {"ppp"}
+        years = range(first, 2031)
+        assert set(made["year"]) == set(years)
+        assert len(made) == len(years) * 12 * 2 * 91
+        assert (made["population_count"] > 0).all()
+
+
+def test_projection_before_the_pandemic_starts_from_the_truth_and_runs_over_it(
+    projections: pd.DataFrame, true: synthetic.SyntheticTruth
+) -> None:
+    persons = _persons(projections, "2020-03")
+    for year in (2018, 2019):
+        assert persons[year] == pytest.approx(_true_mid_year(true, year), rel=1e-5)
+    missed = {year: persons[year] - _true_mid_year(true, year) for year in (2020, 2021, 2022)}
+    assert 50_000 < missed[2020] < missed[2021]
+
+
+def test_projection_after_the_pandemic_is_the_truth_then_goes_on_growing(
+    projections: pd.DataFrame, true: synthetic.SyntheticTruth
+) -> None:
+    persons = _persons(projections, "2024-01")
+    for year in (2021, 2022, 2023):
+        assert persons[year] == pytest.approx(_true_mid_year(true, year), rel=1e-5)
+    growth = persons.pct_change().loc[2024:]
+    latest = true.population_of("2023-10").sum() / true.population_of("2022-10").sum() - 1
+    np.testing.assert_allclose(growth.iloc[0], latest, atol=0.001)
+    assert (growth > 0).all()
+
+
+def _true_mid_year(true: synthetic.SyntheticTruth, year: int) -> float:
+    return float(true.population_of(f"{year}-04").sum() + true.population_of(f"{year}-07").sum()) / 2
+
+
+def test_each_release_of_estimates_ends_the_year_before(folder: Path, true: synthetic.SyntheticTruth) -> None:
+    core = _core(POPULATION, folder / "population", "NM_2002_1_*.tsv", "core_population__yearly_estimate")
+    assert core.groupby("release")["year"].max().to_dict() == {"2020-06": 2019, "2022-12": 2021, "2023-11": 2022}
+    newest = core[(core["release"] == "2023-11") & (core["area_code"] != UK) & (core["age_label"] != "total")]
+    assert _persons(newest, "2023-11")[2022] == pytest.approx(_true_mid_year(true, 2022), rel=1e-5)
+
+
+def test_population_files_are_small(folder: Path) -> None:
+    assert max(path.stat().st_size for path in (folder / "population").iterdir()) < 5_000_000
 
 
 def test_net_migration_of_2019_is_the_growth_behind_the_truth(folder: Path) -> None:

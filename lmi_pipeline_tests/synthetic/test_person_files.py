@@ -8,6 +8,8 @@ import pytest
 
 from lmi_pipeline import catalog, synthetic
 from lmi_pipeline.synthetic import lfs
+from lmi_pipeline.synthetic.margins import QUARTERS
+from lmi_pipeline.synthetic.projections import before_the_pandemic
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +64,48 @@ def test_every_code_list_value_is_a_known_code(files: dict[str, pd.DataFrame]) -
     assert (divisions.map(sections) == letters).all()
 
 
-def test_pwt18_reproduces_the_population_but_not_country_of_birth(
+def test_pwt18_reproduces_the_population_until_2019(
     files: dict[str, pd.DataFrame], true: synthetic.SyntheticTruth
 ) -> None:
-    autumn = files["lfsp_od20_eul_pwt18.tab"]
-    population = true.population_of("2020-10")
+    autumn = files["lfsp_od19_eul_pwt18.tab"]
+    population = true.population_of("2019-10")
     assert autumn["PWT18"].sum() == pytest.approx(population.sum(), rel=1e-6)
     by_region = autumn.groupby("GOVTOF2")["PWT18"].sum().reindex(lfs.GOVTOF2)
     np.testing.assert_allclose(by_region, population.sum(axis=0), rtol=1e-6)
+
+
+def test_pwt18_reproduces_the_projection_of_before_the_pandemic_in_2020(
+    files: dict[str, pd.DataFrame], true: synthetic.SyntheticTruth
+) -> None:
+    """The middle of October to December, 15 November, is four and a half months of twelve past mid-2020."""
+    autumn = files["lfsp_od20_eul_pwt18.tab"]
+    years = [before_the_pandemic(true, year) for year in (2020, 2021)]
+    expected = years[0] * 7.5 / 12 + years[1] * 4.5 / 12
+    by_region = autumn.groupby("GOVTOF2")["PWT18"].sum().reindex(lfs.GOVTOF2)
+    np.testing.assert_allclose(by_region, expected.sum(axis=(1, 2)), rtol=1e-6)
+    men = autumn[(autumn["SEX"] == 1) & autumn["AGE"].between(25, 34)]["PWT18"].sum()
+    assert men == pytest.approx(expected[:, 0, 25:35].sum(), rel=1e-6)
+
+
+def test_old_weights_overstate_the_population_of_2020_and_the_uk_born(true: synthetic.SyntheticTruth) -> None:
+    """As Table 4 of the article has it: too many in all from spring on, the UK-born rising and the others falling."""
+    for quarter in ("2020-04", "2020-07", "2020-10"):
+        rows, before = lfs.respondents(true, quarter), lfs.respondents(true, f"2019{quarter[4:]}")
+        old, new, year_ago = (
+            _by_birth(part, lfs.weights(true, at, suffix))
+            for part, at, suffix in ((rows, quarter, 18), (rows, quarter, 20), (before, f"2019{quarter[4:]}", 18))
+        )
+        assert old.sum() > new.sum() + 50_000
+        assert old[0] > year_ago[0]
+        assert old[1:].sum() < year_ago[1:].sum()
+        assert abs(new - true.population_of(quarter).sum(axis=1)).max() < 100_000
+
+
+def _by_birth(rows: lfs.Columns, weights: np.ndarray) -> np.ndarray:
+    """Weighted persons by country of birth, those who do not state it spread over the groups."""
+    stated = rows["stated"]
+    counted = np.bincount(rows["birth"][stated], weights[stated], minlength=3)
+    return counted * weights.sum() / counted.sum()
 
 
 def _share_lost(
@@ -110,6 +146,33 @@ def test_weighted_employees_come_to_those_on_the_payroll(true: synthetic.Synthet
     weighted = lfs.weights(uk, "2018-10", 18)[rows["INECAC05"] == 1].sum()
     paid = true.employees[true.employees["month"].isin(["2018-10", "2018-11", "2018-12"])]["employee_count"].sum() / 3
     assert weighted == pytest.approx(paid, rel=0.03)
+
+
+def test_every_quarter_has_thirteen_reference_weeks_that_end_on_sundays() -> None:
+    for quarter in QUARTERS:
+        sundays, months = pd.DatetimeIndex(lfs.reference_weeks(quarter)), pd.Period(pd.Timestamp(f"{quarter}-01"), "Q")
+        assert len(sundays) == 13
+        assert (sundays.day_of_week == 6).all()
+        assert (np.diff(sundays) == pd.Timedelta(weeks=1)).all()
+        assert months.start_time <= sundays[0] < months.start_time + pd.Timedelta(days=10)
+        assert sundays[-1] <= months.end_time.floor("D") + pd.Timedelta(days=1)
+    firsts = np.array([lfs.reference_weeks(quarter)[0] for quarter in QUARTERS])
+    assert set(np.diff(firsts).astype(int)) == {13 * 7, 14 * 7}
+
+
+def test_respondents_are_spread_evenly_over_the_reference_weeks(files: dict[str, pd.DataFrame]) -> None:
+    before, after = (_with_week(files[f"lfsp_{name}_eul_pwt18.tab"]) for name in ("js19", "od19"))
+    share = after.groupby("week").size() / len(after)
+    assert len(share) == 13
+    assert share.between(0.85 / 13, 1.15 / 13).all()
+    assert (after.groupby("HSERIALP")["week"].nunique() == 1).all()
+    both = before.merge(after, on="CASENOP", suffixes=("", "_after"))
+    assert ((both["week_after"] - both["week"]).dt.days == 13 * 7).all()
+
+
+def _with_week(rows: pd.DataFrame) -> pd.DataFrame:
+    parts = rows[["REFWKY", "REFWKM", "REFWKD"]].set_axis(["year", "month", "day"], axis=1)
+    return rows.assign(week=pd.to_datetime(parts))
 
 
 def test_one_quarter_can_be_made_alone(true: synthetic.SyntheticTruth, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from lmi_pipeline.sources.base import VaultFile, stamp
 from lmi_pipeline.sources.lfs import READER
 from lmi_pipeline.synthetic import lfs, lfs_weights
 from lmi_pipeline.synthetic.margins import GROUPS, REGIONS
+from lmi_pipeline.synthetic.margins import QUARTERS as QUARTER_NAMES
+from lmi_pipeline.synthetic.projections import expected_before_the_pandemic
 
 PERSON, WEIGHT = "core_lfs__quarterly_person", "core_lfs__quarterly_published_weight"
 # Around the quarter when countries left the file, around the reweighting, and when the two weights part.
@@ -50,6 +52,7 @@ def respondents(true: synthetic.SyntheticTruth, quarter: str) -> pd.DataFrame:
     known = pd.DataFrame(
         {
             "wave": rows["wave"],
+            "reference_week": lfs.reference_weeks(quarter)[rows["household"] % 13].astype("str"),
             "age_years": rows["age"],
             "sex": np.where(rows["sex"] == 0, "male", "female"),
             "region_gss": np.array(REGIONS)[rows["region"]],
@@ -115,17 +118,28 @@ def test_each_edition_weighs_persons_as_the_generator_does(true, raw, quarter):
 
 def test_weighted_totals_are_the_population_and_the_groups(true, raw, persons, quarter):
     issued = READER.tidy[WEIGHT](raw[quarter]).set_index("person_id")
-    population = true.population_of(quarter)
     rows = lfs.respondents(true, quarter)
     groups = np.where(rows["stated"], rows["birth"], len(GROUPS))
     for analysis, _ in lfs.editions(quarter):
         weight = issued.loc[issued["analysis_weight_year"] == analysis, "analysis_weight"]
+        population = _controlled(true, quarter, analysis)
         assert weight.sum() == pytest.approx(population.sum(), rel=1e-6)
         by_region = weight.groupby(persons["region_gss"]).sum()
-        np.testing.assert_allclose(by_region[list(REGIONS)], population.sum(axis=0), rtol=1e-5)
+        np.testing.assert_allclose(by_region[list(REGIONS)], population, rtol=1e-5)
         by_group = weight.groupby(persons["birth_group"]).sum()
         known = np.bincount(groups, lfs.weights(true, quarter, analysis))
         np.testing.assert_allclose(by_group[[*GROUPS, "not_stated"]], known, rtol=1e-6)
+
+
+def _controlled(true: synthetic.SyntheticTruth, quarter: str, suffix: int) -> np.ndarray:
+    """Population by region the weights rest on: the truth to 2019, then a projection, or 2019 moved by birth group."""
+    if suffix in lfs_weights.BIRTH_CONTROLS:
+        before = true.population_of(f"2019{quarter[4:]}")
+        controls = lfs_weights.birth_controls(true, suffix)[:, QUARTER_NAMES.index(quarter)]
+        return controls / before.sum(axis=1) @ before
+    if quarter < "2020":
+        return true.population_of(quarter).sum(axis=0)
+    return expected_before_the_pandemic(true, quarter).sum(axis=(1, 2))
 
 
 def test_persons_come_from_the_newest_edition_and_both_weights_stay(raw):

@@ -20,6 +20,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.errors import SourceError
 from lmi_pipeline.sources.base import FileIdentity, ReadResult
 from lmi_pipeline.sources.lfs.person_file import MISSING_NUMBERS, SUFFIXES, read_variables, variable_names
+from lmi_pipeline.sources.lfs.person_tidy import reference_day
 from lmi_pipeline.sources.lfs.weights import WeightNames, resolve_weights
 
 LAYOUT = "person"
@@ -34,6 +35,7 @@ _CALENDAR = {"jm": "01", "aj": "04", "js": "07", "od": "10"}
 _ROLLING = ("fa", "mm", "mj", "ja", "ao", "sn", "nj", "df")
 _TEXT = ("person_key", "household_key", "gor9d", "laua")
 _WILDCARD = "*"
+_SUNDAY = 6
 
 Condition = Callable[[str, str], bool]
 
@@ -132,6 +134,7 @@ VARIABLES = (
     _amount("ttachr"),
     _amount("bushr"),
     Variable("ioutcome", ("IOUTCOME",)),
+    Variable("refwkd", ("REFWKD",), _never, least=1, most=31),
     Variable("refwkm", ("REFWKM",), least=1, most=12),
     Variable("refwky", ("REFWKY",), least=1990, most=2100),
 )
@@ -293,6 +296,19 @@ def _check_codes(frame: pd.DataFrame, chosen: dict[str, str], file: str) -> None
                 file=file,
                 hint="Compare its value labels with catalog/codelists/lfs_code.csv.",
             )
+    _check_reference_weeks(frame, file)
+
+
+def _check_reference_weeks(frame: pd.DataFrame, file: str) -> None:
+    """Day, month and year must name a Sunday, on which a reference week ends."""
+    given = frame[["refwkd", "refwkm", "refwky"]].notna().all(axis=1)
+    wrong = int((given & (reference_day(frame).dt.day_of_week != _SUNDAY)).sum())
+    if wrong:
+        raise SourceError(
+            f"variables REFWKD, REFWKM, REFWKY: {wrong} of {len(frame)} rows hold a date that is no Sunday, expected"
+            " the last day of the reference week.",
+            file=file,
+        )
 
 
 def _known(values: pd.Series, variable: Variable, name: str) -> pd.Series:

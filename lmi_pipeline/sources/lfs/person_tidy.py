@@ -66,6 +66,13 @@ def _digits(values: pd.Series, width: int) -> pd.Series:
     return whole.astype("str").str.zfill(width).where(whole.notna()).astype("str")
 
 
+def reference_day(raw: pd.DataFrame) -> pd.Series:
+    """Day on which each person's reference week ends; null where a part of it is null or there is no such day."""
+    parts = raw[["refwky", "refwkm", "refwkd"]].astype("float64")
+    dates = parts.set_axis(["year", "month", "day"], axis=1)
+    return pd.to_datetime(dates, errors="coerce")
+
+
 def _refuse_repeated(raw: pd.DataFrame) -> None:
     repeated = int(raw.duplicated(_KEY).sum())
     if repeated:
@@ -105,6 +112,7 @@ def tidy_person(raw: pd.DataFrame) -> pd.DataFrame:
             "weekly_pay_gbp": newest["grsswk"].astype("float64"),
             "usual_hours_per_week": newest["ttushr"].astype("float64").clip(upper=TOP_CODED_HOURS),
             "response_outcome": recode(newest["ioutcome"], "IOUTCOME"),
+            "reference_week": reference_day(newest).dt.strftime("%Y-%m-%d").astype("str"),
             "synthetic": newest["synthetic"],
         }
     )
