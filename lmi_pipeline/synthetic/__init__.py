@@ -20,8 +20,9 @@ from lmi_pipeline.synthetic.lfs_sample import generate_sample_files
 from lmi_pipeline.synthetic.lfs_tables import generate_lfs_tables
 from lmi_pipeline.synthetic.population import SyntheticTruth, truth
 from lmi_pipeline.synthetic.rti import generate_rti
+from lmi_pipeline.synthetic.truth_employment import true_employment
 
-__all__ = ["GENERATORS", "SyntheticTruth", "generate", "generate_lfs_quarter", "truth"]
+__all__ = ["GENERATORS", "SyntheticTruth", "generate", "generate_lfs_quarter", "true_employment", "truth"]
 
 
 def _generate_lfs(true: SyntheticTruth, folder: Path) -> Iterator[Path]:
