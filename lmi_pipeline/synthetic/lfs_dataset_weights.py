@@ -1,7 +1,7 @@
 """Weights issued with the longitudinal, household and annual files, before country of birth was controlled for.
 
-All are post-stratified to the true population by region, sex and age; household weights, one for all members,
-to the regions only.
+All are post-stratified to the population that the person weights of their time meet, by region, sex and age;
+household weights, one for all members, to the regions only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lmi_pipeline.methods.quarters import shift_quarter
 from lmi_pipeline.synthetic import lfs, lfs_weights
 from lmi_pipeline.synthetic.lfs_boost import boost_columns
 from lmi_pipeline.synthetic.lfs_people import WAVES
-from lmi_pipeline.synthetic.margins import AGES, QUARTERS, REGIONS
+from lmi_pipeline.synthetic.margins import QUARTERS
 from lmi_pipeline.synthetic.population import SyntheticTruth
 from lmi_pipeline.synthetic.writers import write_delimited
 
@@ -24,7 +24,6 @@ SUFFIX = 18
 FIRST_PERIOD, LAST_PERIOD = "2018-10", "2020-10"
 PERIODS = tuple(quarter for quarter in QUARTERS if FIRST_PERIOD <= quarter <= LAST_PERIOD)
 ADULT = 16
-_BANDS = len(lfs_weights.CONTROL_AGES) + 1
 
 Persons = dict[str, np.ndarray]
 
@@ -62,15 +61,16 @@ def _of(rows: Persons, chosen: np.ndarray) -> Persons:
     return {name: values[chosen] for name, values in rows.items()}
 
 
+def _structure(truth: SyntheticTruth, quarters: Sequence[str]) -> np.ndarray:
+    """Mean over the quarters of the population by region, sex and age that weights of the suffix meet."""
+    structures = [lfs_weights.control_structure(truth, quarter, SUFFIX) for quarter in quarters]
+    mean: np.ndarray = np.mean(structures, axis=0)
+    return mean
+
+
 def _weighted(truth: SyntheticTruth, quarters: Sequence[str], rows: Persons) -> Persons:
     """Weights post-stratified to the mean population of the quarters by region, sex and age."""
-    structure = np.mean([truth.age_structure(quarter).sum(axis=0) for quarter in quarters], axis=0)
-    totals = np.zeros((len(REGIONS), 2, _BANDS))
-    at = (slice(None), slice(None), np.searchsorted(lfs_weights.CONTROL_AGES, AGES, side="right"))
-    np.add.at(totals, at, structure)  # type: ignore[arg-type]
-    band = np.searchsorted(lfs_weights.CONTROL_AGES, rows["age"], side="right")
-    cell = (rows["region"] * 2 + rows["sex"]) * _BANDS + band
-    return rows | {"weight": lfs_weights.rake(rows["weight"], [cell], [totals.ravel()], steps=1)}
+    return rows | {"weight": lfs_weights.population_weights(_structure(truth, quarters), rows, rows["weight"])}
 
 
 def four_quarters(period: str) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ def with_household_weights(truth: SyntheticTruth, quarters: Sequence[str], rows:
     """One weight for all members of a household, the mean of theirs, scaled to the population of the region."""
     _, household = np.unique(rows["household"], return_inverse=True)
     mean = (np.bincount(household, rows["weight"]) / np.bincount(household))[household]
-    population = np.mean([truth.population_of(quarter).sum(axis=0) for quarter in quarters], axis=0)
+    population = _structure(truth, quarters).sum(axis=(1, 2))
     return rows | {"weight": lfs_weights.rake(mean, [rows["region"]], [population], steps=1)}
 
 

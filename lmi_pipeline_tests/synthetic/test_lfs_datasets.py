@@ -11,7 +11,7 @@ from lmi_pipeline.quality.schema_checks import assert_valid
 from lmi_pipeline.sources.base import VaultFile, stamp
 from lmi_pipeline.sources.lfs import READER
 from lmi_pipeline.storage.frames import conform
-from lmi_pipeline.synthetic import lfs, lfs_boost, lfs_dataset_weights, lfs_sample
+from lmi_pipeline.synthetic import lfs, lfs_boost, lfs_dataset_weights, lfs_sample, lfs_weights
 from lmi_pipeline.synthetic.census import AREAS_IN_REGION, area_codes, area_households, generate_census
 from lmi_pipeline.synthetic.margins import REGIONS
 from lmi_pipeline.synthetic.writers import write_delimited
@@ -173,17 +173,18 @@ def test_the_longitudinal_dataset_is_adults_of_both_quarters(true, weights):
     expected = set(adults["person_id"]) & set(before["person_id"])
     found = weights[weights["dataset_name"] == "lfs_longitudinal"]
     assert set(found["person_id"]) == expected
-    population = true.age_structure(PERIOD)[..., 16:].sum()
+    population = lfs_weights.control_structure(true, PERIOD, 18)[..., 16:].sum()
     assert found["analysis_weight"].sum() == pytest.approx(population, rel=1e-6)
 
 
 def test_weights_stand_for_the_population_and_households_share_theirs(true, weights):
     quarters = lfs_dataset_weights.four_quarters(PERIOD)
-    annual = np.mean([true.population_of(q).sum() for q in quarters])
+    annual = np.mean([lfs_weights.control_structure(true, q, 18).sum() for q in quarters])
+    person_file = lfs.weights(true, PERIOD, 18).sum()
     total = weights.groupby("dataset_name")["analysis_weight"].sum()
     assert total["aps_person"] == pytest.approx(annual, rel=1e-6)
     assert total["aps_household"] == pytest.approx(annual, rel=1e-6)
-    assert total["lfs_household"] == pytest.approx(true.population_of(PERIOD).sum(), rel=1e-6)
+    assert total["lfs_household"] == pytest.approx(person_file, rel=1e-6)
     assert (weights["analysis_weight"] > 0).all()
     shared = weights[weights["dataset_name"].str.endswith("household")]
     spread = shared.groupby(["dataset_name", "household_id"])["analysis_weight"].agg(["min", "max"])
