@@ -1,0 +1,206 @@
+"""Whether controls can be met at all: empty cells, controls that disagree, controls that follow from others.
+
+Two margins that cover the same units imply each other's sums over the groups of cells they have in common; where the
+sums differ the controls disagree, and the smallest such group says where. What pairs of margins do not show, the rank
+of the design matrix does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import scipy.linalg
+import scipy.sparse as sp
+from scipy.linalg import lapack
+from scipy.sparse.csgraph import connected_components
+
+from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.calibration_cells import Cells, collapse
+from lmi_pipeline.methods.margins import IntArray, Margin, control_labels, control_totals
+from lmi_pipeline.methods.tables import FloatArray
+
+_RANK_TOLERANCE = 1e-10
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlExamination:
+    """What is wrong with some controls, and what is superfluous.
+
+    Attributes
+    ----------
+    empty : tuple of str
+        Controls that are not zero and have no unit.
+    conflicts : DataFrame
+        ``controls`` (text), ``first``, ``second`` (sums that should be equal), ``relative_size``; the most specific
+        conflicts first.
+    structural_zeros : tuple of str
+        Controls of zero that have units.
+    redundant : tuple of str
+        Controls that follow from the others.
+    kept : ndarray of int
+        Positions of the controls to solve for: neither empty nor redundant.
+    """
+
+    empty: tuple[str, ...]
+    conflicts: pd.DataFrame
+    structural_zeros: tuple[str, ...]
+    redundant: tuple[str, ...]
+    kept: IntArray
+
+    def raise_if_inconsistent(self) -> None:
+        """Raise MethodError that names empty cells and conflicts."""
+        told = []
+        if self.empty:
+            more = f" and {len(self.empty) - _SHOWN} more" if len(self.empty) > _SHOWN else ""
+            told.append(
+                f"{len(self.empty)} controls have no respondent: {'; '.join(self.empty[:_SHOWN])}{more}"
+                " (merge them with a neighbour or set them to zero)"
+            )
+        if len(self.conflicts):
+            shown = "; ".join(self.conflicts["controls"].iloc[:_SHOWN])
+            more = f"; and {len(self.conflicts) - _SHOWN} more" if len(self.conflicts) > _SHOWN else ""
+            told.append(f"{len(self.conflicts)} conflicts between controls: {shown}{more} (correct the totals)")
+        if told:
+            raise MethodError(f"calibration: {'. '.join(told)}")
+
+
+def examine_controls(
+    base_weights: FloatArray, margins: Sequence[Margin], *, tolerance: float = 1e-8
+) -> ControlExamination:
+    """Examine controls before solving.
+
+    Parameters
+    ----------
+    base_weights : ndarray
+        (n,); units of weight zero do not count.
+    margins : sequence of Margin
+    tolerance : float
+        Relative difference up to which two sums are the same.
+    """
+    return examine_cells(collapse(base_weights, margins), margins, tolerance=tolerance)
+
+
+def examine_cells(cells: Cells, margins: Sequence[Margin], *, tolerance: float) -> ControlExamination:
+    """As :func:`examine_controls`, on a problem that is already collapsed."""
+    labels, totals = control_labels(margins), control_totals(margins)
+    x = cells.auxiliaries[cells.weights > 0]
+    filled = np.asarray(abs(x).sum(axis=0)).ravel() > 0
+    empty = np.flatnonzero(~filled & (totals != 0))
+    pairs = _pair_conflicts(cells.examples, margins, tolerance)
+    kept, redundant, implied = _independent(x, cells.weights[cells.weights > 0], totals, filled)
+    conflicts = pairs if len(pairs) else _rank_conflicts(labels, totals, redundant, implied, tolerance)
+    return ControlExamination(
+        empty=tuple(labels[at] for at in empty),
+        conflicts=conflicts,
+        structural_zeros=tuple(labels[at] for at in np.flatnonzero(filled & (totals == 0))),
+        redundant=tuple(labels[at] for at in redundant),
+        kept=kept,
+    )
+
+
+def _pair_conflicts(units: IntArray, margins: Sequence[Margin], tolerance: float) -> pd.DataFrame:
+    """Groups of cells of two margins that hold the same units and have different sums."""
+    counted = [margin for margin in margins if margin.values is None]
+    found = [conflict for a, b in combinations(counted, 2) for conflict in _conflicts_of_pair(a, b, units, tolerance)]
+    columns = ["cells", "controls", "first", "second", "relative_size"]
+    frame = pd.DataFrame(found, columns=columns).sort_values("cells", kind="stable", ignore_index=True)
+    return frame.drop(columns="cells")
+
+
+def _conflicts_of_pair(
+    a: Margin, b: Margin, units: IntArray, tolerance: float
+) -> list[tuple[int, str, float, float, float]]:
+    one, two = a.index[units], b.index[units]
+    sizes = len(a.labels), len(b.labels)
+    both = (one >= 0) & (two >= 0)
+    links = sp.coo_array((np.ones(int(both.sum())), (one[both], two[both] + sizes[0])), shape=(sum(sizes), sum(sizes)))
+    groups, member = connected_components(links, directed=False)
+    torn = np.zeros(groups, dtype=bool)
+    torn[member[one[(one >= 0) & (two < 0)]]] = True
+    torn[member[two[(two >= 0) & (one < 0)] + sizes[0]]] = True
+    of_a, of_b = member[: sizes[0]], member[sizes[0] :]
+    linked = np.isin(np.arange(groups), of_a[np.unique(one[both])])
+    sums = np.bincount(of_a, a.totals, minlength=groups), np.bincount(of_b, b.totals, minlength=groups)
+    apart = np.abs(sums[0] - sums[1])
+    wrong = np.flatnonzero(linked & ~torn & (apart > tolerance * np.maximum(np.abs(sums[0]), np.abs(sums[1]))))
+    return [
+        _describe(a, b, np.flatnonzero(of_a == group), np.flatnonzero(of_b == group), sums[0][group], sums[1][group])
+        for group in wrong
+    ]
+
+
+def _describe(
+    a: Margin, b: Margin, of_a: IntArray, of_b: IntArray, sum_a: float, sum_b: float
+) -> tuple[int, str, float, float, float]:
+    relative = float((sum_a - sum_b) / sum_b) if sum_b else np.inf
+    side = "above" if relative > 0 else "below"
+    text = f"{_name(a, of_a)} is {abs(relative):.2%} {side} {_name(b, of_b)}"
+    return len(of_a) + len(of_b), text, float(sum_a), float(sum_b), relative
+
+
+def _name(margin: Margin, cells: IntArray) -> str:
+    if len(cells) == 1:
+        return f"{margin.name}: {margin.labels[cells[0]]}"
+    if len(cells) == len(margin.labels):
+        return f"{margin.name} in all"
+    return f"{margin.name} over {len(cells)} cells ({margin.labels[cells[0]]} ...)"
+
+
+def _independent(
+    x: "sp.csr_array", weights: FloatArray, totals: FloatArray, filled: np.ndarray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Controls that are independent, those that follow, and what the followers are implied to be."""
+    cross = sp.csr_array(x.T @ (sp.diags_array(weights) @ x))
+    _, block = connected_components(cross, directed=False)
+    kept, redundant, implied = [], [], []
+    order = np.argsort(block, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(block[order])) + 1):
+        inside = members[filled[members]]
+        if not len(inside):
+            continue
+        part = cross[inside][:, inside].toarray()
+        size = np.sqrt(np.diag(part))
+        basis, rest = pivoted(part / size[:, None] / size)
+        kept.append(inside[basis])
+        if len(rest):
+            redundant.append(inside[rest])
+            implied.append(_implied(part, basis, rest, totals[inside]))
+    return _joined(kept, sort=True), _joined(redundant), np.concatenate([np.zeros(0), *implied])
+
+
+def pivoted(matrix: FloatArray) -> tuple[IntArray, IntArray]:
+    """Split the columns of a positive semi-definite matrix with unit diagonal into a basis and what follows from it."""
+    _, pivot, rank, _ = lapack.dpstrf(matrix, tol=_RANK_TOLERANCE * len(matrix), lower=1)
+    order = pivot.astype(np.int64) - 1
+    return np.sort(order[:rank]), np.sort(order[rank:])
+
+
+def _implied(part: FloatArray, basis: IntArray, rest: IntArray, totals: FloatArray) -> FloatArray:
+    share = scipy.linalg.solve(part[np.ix_(basis, basis)], part[np.ix_(basis, rest)], assume_a="pos")
+    implied: FloatArray = share.T @ totals[basis]
+    return implied
+
+
+def _rank_conflicts(
+    labels: list[str], totals: FloatArray, redundant: IntArray, implied: FloatArray, tolerance: float
+) -> pd.DataFrame:
+    stated = totals[redundant]
+    scale = np.maximum(np.maximum(np.abs(stated), np.abs(implied)), np.abs(totals).mean() * _RANK_TOLERANCE)
+    relative = (stated - implied) / scale
+    wrong = np.flatnonzero(np.abs(relative) > max(tolerance, 1e-6))
+    texts = [
+        f"{labels[redundant[at]]} is {abs(relative[at]):.2%} {'above' if relative[at] > 0 else 'below'} what the other"
+        " controls imply"
+        for at in wrong
+    ]
+    return pd.DataFrame(
+        {"controls": texts, "first": stated[wrong], "second": implied[wrong], "relative_size": relative[wrong]}
+    )
+
+
+def _joined(parts: list[IntArray], *, sort: bool = False) -> IntArray:
+    joined = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+    return np.sort(joined) if sort else joined

@@ -1,0 +1,92 @@
+"""What calibration did to the weights: the figures a survey's quality report gives, by area."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.tables import FloatArray
+
+_FEW, _MANY = 0.5, 2.0
+_EXTREME = 4.0
+
+
+def weight_report(
+    weights: FloatArray, areas: NDArray[Any], *, base_weights: FloatArray | None = None, whole: str = "K02000001"
+) -> pd.DataFrame:
+    """Quality of weights by area and for all of them.
+
+    Parameters
+    ----------
+    weights : ndarray
+        (n,) final weights.
+    areas : ndarray
+        (n,) area of each respondent.
+    base_weights : ndarray, optional
+        (n,) weights before calibration; without them the columns of the g-weights are empty.
+    whole : str
+        Area code of the row for all respondents.
+
+    Returns
+    -------
+    DataFrame
+        ``area_code, respondent_count, weighted_count`` (persons), ``g_minimum, g_mean, g_maximum,
+        share_g_below_half, share_g_above_two, share_extreme_weight`` (above four times the median),
+        ``weights_not_positive, design_effect_before, design_effect`` (Kish, 1 + squared coefficient of variation),
+        ``effective_size``.
+
+    Raises
+    ------
+    MethodError
+        Lengths that do not agree, or no weights.
+    """
+    if len(weights) != len(areas) or not len(weights):
+        raise MethodError(f"weight report: {len(weights)} weights and {len(areas)} areas")
+    names = [whole, *sorted(map(str, np.unique(areas)))]
+    rows = [_row(name, weights, base_weights, np.ones(len(areas), bool) if name == whole else areas == name)
+            for name in names]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def largest_weights(weights: FloatArray, count: int = 10) -> tuple[float, ...]:
+    """The largest weights, descending: values only, nothing that says whose they are."""
+    return tuple(map(float, np.sort(weights)[::-1][:count]))
+
+
+def kish(weights: FloatArray) -> float:
+    """Design effect of unequal weights: n sum w^2 / (sum w)^2 (Kish 1965)."""
+    return len(weights) * float(np.square(weights).sum()) / float(weights.sum()) ** 2
+
+
+def _row(
+    name: str, weights: FloatArray, base_weights: FloatArray | None, inside: NDArray[np.bool_]
+) -> dict[str, object]:
+    own = weights[inside]
+    effect = kish(own)
+    row: dict[str, object] = {
+        "area_code": name,
+        "respondent_count": len(own),
+        "weighted_count": float(own.sum()),
+        "share_extreme_weight": float((own > _EXTREME * np.median(own)).mean()),
+        "weights_not_positive": int((own <= 0).sum()),
+        "design_effect": effect,
+        "effective_size": len(own) / effect,
+    }
+    return row | _factors(own, None if base_weights is None else base_weights[inside])
+
+
+def _factors(weights: FloatArray, base_weights: FloatArray | None) -> dict[str, object]:
+    if base_weights is None:
+        names = ("g_minimum", "g_mean", "g_maximum", "share_g_below_half", "share_g_above_two", "design_effect_before")
+        return dict.fromkeys(names, np.nan)
+    g = weights / base_weights
+    return {
+        "g_minimum": float(g.min()),
+        "g_mean": float(g.mean()),
+        "g_maximum": float(g.max()),
+        "share_g_below_half": float((g < _FEW).mean()),
+        "share_g_above_two": float((g > _MANY).mean()),
+        "design_effect_before": kish(base_weights),
+    }

@@ -1,0 +1,261 @@
+"""From respondents and population cells to calibration margins: what a dataset's controls are for one sample.
+
+Persons whose country of birth or tenure is not stated are inside the controls of area, age and sex and outside those
+of country of birth and tenure: the latter are scaled to the share who stated it, within the other dimensions of the
+control. Cells with too few respondents are merged with a neighbour, as survey practice is, and counted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lmi_pipeline import catalog
+from lmi_pipeline.catalog.models import ControlRule
+from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.margins import Margin
+from lmi_pipeline.methods.tables import FloatArray, require_columns
+
+POPULATION = "population_count"
+MAY_BE_UNKNOWN = ("birth_group", "tenure_group")
+_CODELISTS = {
+    "region_gss": "region",
+    "region_group": "region_group",
+    "age_group": "control_age",
+    "age_band": "control_age_band",
+    "age_broad": "control_age_broad",
+    "tenure_group": "tenure_group",
+}
+_ORDER = {"sex": ("male", "female"), "birth_group": ("uk", "eu", "non_eu")}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarginSet:
+    """Margins of one sample.
+
+    Attributes
+    ----------
+    margins : tuple of Margin
+    collapsed : int
+        Cells merged with a neighbour.
+    unknown_share : dict of str to float
+        Base-weighted share of respondents outside the margins of a column, by column.
+    """
+
+    margins: tuple[Margin, ...]
+    collapsed: int
+    unknown_share: dict[str, float]
+
+
+def codes_of(column: str) -> tuple[str, ...]:
+    """Codes of a column of the controls, in order."""
+    return _ORDER[column] if column in _ORDER else catalog.codes(_CODELISTS[column])
+
+
+def control_columns(persons: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that controls are cut by: age groups, region group, tenure group; not stated is null.
+
+    Parameters
+    ----------
+    persons : DataFrame
+        ``age_years, sex, region_gss, tenure, birth_group`` in our codes.
+    """
+    require_columns(persons, ["age_years", "sex", "region_gss", "tenure", "birth_group"], "persons")
+    ages = catalog.codelist("control_age")
+    row = np.searchsorted(ages["lowest"].astype(int).to_numpy(), persons["age_years"].to_numpy(), side="right") - 1
+    birth = persons["birth_group"]
+    return persons.assign(
+        age_group=ages["code"].to_numpy()[row],
+        age_band=ages["control_age_band"].to_numpy()[row],
+        age_broad=ages["control_age_broad"].to_numpy()[row],
+        region_group=persons["region_gss"].map(catalog.mapping("region", "region_group")),
+        tenure_group=persons["tenure"].map(catalog.mapping("tenure", "tenure_group")),
+        birth_group=birth.where(birth.isin(codes_of("birth_group"))),
+    )
+
+
+def cell_columns(cells: pd.DataFrame) -> pd.DataFrame:
+    """Add the coarser columns to population cells by region and, where they have it, age group."""
+    added = {"region_group": cells["region_gss"].map(catalog.mapping("region", "region_group"))}
+    if "age_group" in cells:
+        added["age_band"] = cells["age_group"].map(catalog.mapping("control_age", "control_age_band"))
+        added["age_broad"] = cells["age_group"].map(catalog.mapping("control_age", "control_age_broad"))
+    return cells.assign(**added)
+
+
+def design_weights(region: pd.Series, totals: Mapping[str, float]) -> FloatArray:
+    """Inverse of the realised sampling fraction of each region: its population over its respondents.
+
+    Raises
+    ------
+    MethodError
+        A region has a population and no respondent, or the other way round.
+    """
+    counts = region.value_counts()
+    absent = sorted(set(totals) ^ set(counts.index))
+    if absent:
+        raise MethodError(
+            f"design weights: {len(absent)} regions without respondents or population: {', '.join(absent)}"
+        )
+    fraction = {area: totals[area] / counts[area] for area in totals}
+    return region.map(fraction).to_numpy(dtype=float)
+
+
+def build_margins(
+    persons: pd.DataFrame,
+    base_weights: FloatArray,
+    cells: pd.DataFrame,
+    tenure: pd.DataFrame | None,
+    rules: Sequence[ControlRule],
+    *,
+    fewest: int,
+) -> MarginSet:
+    """Margins of a sample for the controls of its dataset and vintage.
+
+    Parameters
+    ----------
+    persons : DataFrame
+        Respondents with the columns of :func:`control_columns`, n rows.
+    base_weights : ndarray
+        Weights before calibration, shape (n,).
+    cells : DataFrame
+        Population by region, sex, age group (and birth group) with :func:`cell_columns`; ``population_count``.
+    tenure : DataFrame or None
+        Population by region and tenure group; needed by rules with ``tenure_group``.
+    rules : sequence of ControlRule
+        Controls and how they are cut.
+    fewest : int
+        Respondents below which a cell is merged with its neighbour.
+
+    Raises
+    ------
+    MethodError
+        A respondent outside the codes of a dimension that must be known, or totals that are missing.
+    """
+    margins, collapsed, unknown = [], 0, {}
+    for rule in rules:
+        totals = tenure if "tenure_group" in rule.dimensions else cells
+        if totals is None:
+            raise MethodError(f"control {rule.name}: there are no totals by tenure")
+        index = _index(persons, rule)
+        target = _totals(totals, rule) * _known_share(index, base_weights, rule)
+        known = (index >= 0).all(axis=0)
+        for column in set(rule.dimensions) & set(MAY_BE_UNKNOWN):
+            unknown[column] = float(base_weights[~known].sum() / base_weights.sum())
+        margin, merged = _margin(rule, index, known, target, fewest)
+        margins.append(margin)
+        collapsed += merged
+    return MarginSet(tuple(margins), collapsed, unknown)
+
+
+def _index(persons: pd.DataFrame, rule: ControlRule) -> np.ndarray:
+    """Position of every respondent along every dimension, shape (dimensions, n); -1 where not known."""
+    rows = []
+    for column in rule.dimensions:
+        found = pd.Index(codes_of(column)).get_indexer(persons[column])
+        strays = int((found < 0).sum())
+        if strays and column not in MAY_BE_UNKNOWN:
+            raise MethodError(f"control {rule.name}: {strays} of {len(persons)} respondents have no code of {column}")
+        rows.append(found)
+    return np.stack(rows).astype(np.int64)
+
+
+def _totals(cells: pd.DataFrame, rule: ControlRule) -> FloatArray:
+    dims = list(rule.dimensions)
+    known = cells[cells[dims].notna().all(axis=1)]
+    summed = known.groupby(dims)[POPULATION].sum()
+    if len(dims) == 1:
+        wanted: pd.Index = pd.Index(codes_of(dims[0]))
+    else:
+        wanted = pd.MultiIndex.from_product([codes_of(column) for column in dims])
+    found = summed.reindex(wanted)
+    if found.isna().any():
+        raise MethodError(f"control {rule.name}: {int(found.isna().sum())} of {len(found)} cells have no population")
+    shaped: FloatArray = found.to_numpy(dtype=float).reshape([len(codes_of(column)) for column in dims])
+    return shaped
+
+
+def _known_share(index: np.ndarray, base_weights: FloatArray, rule: ControlRule) -> FloatArray:
+    """Share of base weights whose unknown-able dimensions are known, by the other dimensions; broadcasts to totals."""
+    fixed = [at for at, column in enumerate(rule.dimensions) if column not in MAY_BE_UNKNOWN]
+    sizes = [len(codes_of(column)) for column in rule.dimensions]
+    shape = [size if at in fixed else 1 for at, size in enumerate(sizes)]
+    place = np.zeros(index.shape[1], dtype=np.int64)
+    for at in fixed:
+        place = place * sizes[at] + index[at]
+    cells = int(np.prod([sizes[at] for at in fixed], dtype=np.int64))
+    whole = np.bincount(place, base_weights, minlength=cells)
+    known = np.bincount(place, base_weights * (index >= 0).all(axis=0), minlength=cells)
+    share: FloatArray = np.divide(known, whole, out=np.ones(cells), where=whole > 0).reshape(shape)
+    return share
+
+
+def _margin(
+    rule: ControlRule, index: np.ndarray, known: np.ndarray, target: FloatArray, fewest: int
+) -> tuple[Margin, int]:
+    shape = target.shape
+    flat = np.full(index.shape[1], -1, dtype=np.int64)
+    flat[known] = np.ravel_multi_index(tuple(index[:, known]), shape)
+    group = np.arange(target.size).reshape(shape)
+    if rule.merge_along:
+        counts = np.bincount(flat[known], minlength=target.size).reshape(shape)
+        group = merge_sparse(counts, rule.dimensions.index(rule.merge_along), fewest)
+    kept, new = np.unique(group.ravel(), return_inverse=True)
+    totals = np.bincount(new, target.ravel(), minlength=len(kept))
+    names = _labels(rule, group, kept)
+    merged_index = np.where(flat >= 0, new[flat], -1)
+    return Margin(rule.name, names, totals, merged_index), target.size - len(kept)
+
+
+def merge_sparse(counts: np.ndarray, axis: int, fewest: int) -> np.ndarray:
+    """Merge cells with few respondents into their neighbours along one axis.
+
+    From the start of the axis, cells are gathered until they hold `fewest` respondents; what is left over at the end
+    joins the last group.
+
+    Parameters
+    ----------
+    counts : ndarray of int
+        Respondents by cell.
+    axis : int
+        Axis to merge along.
+    fewest : int
+        Respondents a group must hold.
+
+    Returns
+    -------
+    ndarray of int
+        Shape of `counts`: the flat position of the first cell of the group each cell belongs to.
+    """
+    position = np.moveaxis(np.arange(counts.size).reshape(counts.shape), axis, -1)
+    rows = np.moveaxis(counts, axis, -1).reshape(-1, counts.shape[axis])
+    heads = np.zeros_like(rows)
+    for row, lengths in zip(heads, rows, strict=True):
+        starts = _starts(lengths, fewest)
+        row[:] = np.repeat(starts, np.diff([*starts, len(lengths)]))
+    flat = np.take_along_axis(position.reshape(heads.shape), heads, axis=1)
+    return np.moveaxis(flat.reshape(position.shape), -1, axis)
+
+
+def _starts(counts: np.ndarray, fewest: int) -> list[int]:
+    starts, held, begin = [], 0, 0
+    for at, count in enumerate(counts):
+        held += int(count)
+        if held >= fewest:
+            starts.append(begin)
+            held, begin = 0, at + 1
+    return starts or [0]
+
+
+def _labels(rule: ControlRule, group: np.ndarray, kept: np.ndarray) -> tuple[str, ...]:
+    """Label of every kept cell; a merged one names its first and last code along the axis."""
+    names = []
+    axis = rule.dimensions.index(rule.merge_along) if rule.merge_along else -1
+    for cell in kept:
+        members = np.argwhere(group == cell)
+        parts = [codes_of(column)[members[0][at]] for at, column in enumerate(rule.dimensions)]
+        if len(members) > 1:
+            parts[axis] += f" to {codes_of(rule.dimensions[axis])[members[-1][axis]]}"
+        names.append(", ".join(parts))
+    return tuple(names)
