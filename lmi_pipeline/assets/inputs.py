@@ -13,7 +13,8 @@ from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.areas import combine_areas
 from lmi_pipeline.methods.birth_controls import uniform_base_growth
 from lmi_pipeline.methods.birth_groups import NOT_STATED, STATED, distribute_not_stated
-from lmi_pipeline.methods.quarters import shift_quarter
+from lmi_pipeline.methods.growth_releases import roll_forward
+from lmi_pipeline.methods.quarters import quarter_range, shift_quarter
 from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake
 
@@ -31,7 +32,11 @@ class ControlInputs:
     quarters : tuple of str
         Quarters to estimate, in order, from the base quarter on: later ones chain on earlier ones.
     rti_release : str
-        Release actually used.
+        Release the vintage begins with.
+    release_of : dict of str to str
+        RTI release of each quarter.
+    left_out : tuple of str
+        Quarters that cannot be estimated because RTI growth, or the quarter a year before, is missing.
     not_stated_share : float
         Share of the base population whose country of birth is not stated, spread over the groups.
     synthetic : str
@@ -44,6 +49,8 @@ class ControlInputs:
     base_growth: pd.DataFrame
     quarters: tuple[str, ...]
     rti_release: str
+    release_of: dict[str, str]
+    left_out: tuple[str, ...]
     not_stated_share: float
     synthetic: str
 
@@ -82,14 +89,15 @@ def control_inputs(lake: Lake, vintage: WeightVintage) -> ControlInputs:
     rti, model = vintage.rti, vintage.growth
     if rti is None or model is None or vintage.from_quarter is None:
         raise MethodError(f"weight vintage {vintage.name} does not control for country of birth")
-    release, growth = _growth(lake, rti, model)
+    release, growth, release_of = _growth(lake, rti, model)
     stock = newest_edition(lake.read("est_population__quarterly_stock"))
-    stocks, share = _stocks(stock, model)
+    stocks, share = stated_stocks(stock, model, shift_quarter(model.base_quarter, -4), model.base_quarter)
     natural = _natural_change(lake, model)
     migration, base = _base_growth(lake, model, stocks)
     last = min(growth["quarter"].max(), natural["quarter"].max())
     until = min(last, vintage.to_quarter or last)
-    quarters = tuple(sorted(q for q in growth["quarter"].unique() if model.base_quarter <= q <= until))
+    quarters = chainable(sorted(q for q in growth["quarter"].unique() if model.base_quarter <= q <= until), model)
+    wanted = quarter_range(model.base_quarter, until)
     return ControlInputs(
         stocks=stocks,
         growth=growth.drop(columns="synthetic"),
@@ -97,6 +105,8 @@ def control_inputs(lake: Lake, vintage: WeightVintage) -> ControlInputs:
         base_growth=base,
         quarters=quarters,
         rti_release=release,
+        release_of=release_of,
+        left_out=tuple(quarter for quarter in wanted if quarter not in quarters),
         not_stated_share=share,
         synthetic=combine_synthetic(
             growth["synthetic"], stock["synthetic"], natural["synthetic"], migration["synthetic"]
@@ -111,22 +121,38 @@ def areas_of(model: GrowthModel) -> dict[str, str]:
     return catalog.mapping("region", "region_group")
 
 
-def _growth(lake: Lake, rti: RtiInput, model: GrowthModel) -> tuple[str, pd.DataFrame]:
+def chainable(quarters: Iterable[str], model: GrowthModel) -> tuple[str, ...]:
+    """Quarters whose population a year before is observed or estimated itself."""
+    kept: list[str] = []
+    for quarter in quarters:
+        before = shift_quarter(quarter, -4)
+        if before <= model.base_quarter or before in kept:
+            kept.append(quarter)
+    return tuple(kept)
+
+
+def _growth(lake: Lake, rti: RtiInput, model: GrowthModel) -> tuple[str, pd.DataFrame, dict[str, str]]:
     frame = lake.read(
         "est_rti__quarterly_growth",
         where={"is_seasonally_adjusted": rti.seasonally_adjusted, "month_lag": rti.month_lag},
     )
     release = choose_release(rti.release, frame["release"].unique(), rti.if_absent, "RTI")
     areas = {*areas_of(model).values(), catalog.UNITED_KINGDOM}
-    kept = frame[(frame["release"] == release) & frame["area_code"].isin(areas) & frame["growth_rate"].notna()]
-    kept = kept[kept["nationality_group"] != "total"]
-    return release, kept[["quarter", "area_code", "nationality_group", "growth_rate", "synthetic"]]
+    kept = frame[frame["area_code"].isin(areas) & (frame["nationality_group"] != "total")]
+    if not rti.rolls_forward:
+        kept = kept[kept["release"] == release]
+    rolled = roll_forward(kept, release, model.base_quarter)
+    used = kept.loc[kept["release"].isin(set(rolled.release_of.values())), "synthetic"]
+    return release, rolled.frame.assign(synthetic=combine_synthetic(used)), rolled.release_of
 
 
-def _stocks(stock: pd.DataFrame, model: GrowthModel) -> tuple[pd.DataFrame, float]:
-    first = shift_quarter(model.base_quarter, -4)
+def stated_stocks(stock: pd.DataFrame, model: GrowthModel, first: str, last: str) -> tuple[pd.DataFrame, float]:
+    """Population by control area and birth group, not stated spread over the groups; and the share not stated.
+
+    The share is that of the newest quarter.
+    """
     kept = stock[stock["area_code"].isin(catalog.codes("region")) & stock["birth_group"].isin([*STATED, NOT_STATED])]
-    kept = kept[kept["quarter"].between(first, model.base_quarter)]
+    kept = kept[kept["quarter"].between(first, last)]
     wide = kept.pivot(index=["quarter", "area_code"], columns="birth_group", values="population_count")
     counted = wide.reindex(columns=[*STATED, NOT_STATED]).fillna(0.0)
     regional = (
@@ -134,8 +160,8 @@ def _stocks(stock: pd.DataFrame, model: GrowthModel) -> tuple[pd.DataFrame, floa
     )
     grouped = combine_areas(regional, areas_of(model), "population_count", table="stocks")
     stated = distribute_not_stated(grouped)
-    base = grouped[grouped["quarter"] == model.base_quarter].groupby("birth_group")["population_count"].sum()
-    return stated.frame, float(base[NOT_STATED] / base.sum())
+    newest = grouped[grouped["quarter"] == grouped["quarter"].max()].groupby("birth_group")["population_count"].sum()
+    return stated.frame, float(newest[NOT_STATED] / newest.sum())
 
 
 def _natural_change(lake: Lake, model: GrowthModel) -> pd.DataFrame:

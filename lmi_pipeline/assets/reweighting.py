@@ -53,7 +53,13 @@ def est_rti__quarterly_growth(context: dg.AssetExecutionContext, core_rti__month
     employees = with_region_groups(core_rti__monthly_employees)
     frames = [
         quarterly_growth(
-            employees, month="month", value="employee_count", by=_SERIES, month_lag=lag, mean="employee_mean"
+            employees,
+            month="month",
+            value="employee_count",
+            by=_SERIES,
+            month_lag=lag,
+            mean="employee_mean",
+            gaps="leave_out",
         ).frame.assign(month_lag=lag)
         for lag in LAGS
     ]
@@ -93,7 +99,7 @@ def controls_of(inputs: ControlInputs, vintage: WeightVintage) -> pd.DataFrame:
     kept = controls.frame[(quarter >= str(vintage.from_quarter)) | (quarter == model.base_quarter)]
     return kept.assign(
         weight_vintage=vintage.name,
-        rti_release=inputs.rti_release,
+        rti_release=quarter[kept.index].map(inputs.release_of),
         month_lag=vintage.rti.month_lag,
         synthetic=inputs.synthetic,
     )
@@ -134,6 +140,8 @@ def _control_asset(vintage: WeightVintage) -> dg.AssetsDefinition:
             chart=dg.MetadataValue.md(chart.markdown()),
             rti_release_wanted=vintage.rti.release if vintage.rti else "",
             rti_release_used=inputs.rti_release,
+            rti_releases_by_quarter=dg.MetadataValue.json(inputs.release_of),
+            quarters_left_out=", ".join(inputs.left_out) or "none",
             not_stated_share=f"{inputs.not_stated_share:.2%}",
             first_quarter=inputs.quarters[0],
             last_quarter=inputs.quarters[-1],

@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lmi_pipeline.catalog.models import Column, Source, Table, WeightingDataset, WeightVintage
+from lmi_pipeline.catalog.models import Column, NonResponseModel, Source, Table, WeightingDataset, WeightVintage
 from lmi_pipeline.errors import SchemaError
 
 ROOT = Path(__file__).parent
@@ -25,9 +25,25 @@ T = TypeVar("T")
 Shape = TypeVar("Shape", bound=BaseModel)
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """YAML in which a key may stand once in a mapping: the last one would silently win."""
+
+
+def _mapping_of_distinct_keys(loader: _OnceLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [key.value for key, _ in node.value]
+    repeated = sorted({key for key in keys if keys.count(key) > 1})
+    if repeated:
+        raise SchemaError(f"catalogue file {node.start_mark.name}: {repeated} defined twice; keep one definition")
+    loader.flatten_mapping(node)
+    return loader.construct_mapping(node)
+
+
+_OnceLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_of_distinct_keys)
+
+
 def _load_yaml(path: Path) -> Any:
     with path.open(encoding="utf-8") as stream:
-        return yaml.safe_load(stream)
+        return yaml.load(stream, Loader=_OnceLoader)  # noqa: S506 a SafeLoader
 
 
 def _checked(shape: type[Shape], entry: Any, path: Path) -> Shape:
@@ -101,6 +117,13 @@ def weighting_datasets() -> dict[str, WeightingDataset]:
     path = ROOT / "weighting_datasets.yml"
     entries = [_checked(WeightingDataset, entry, path) for entry in _load_yaml(path)]
     return _unique([(entry.name, entry) for entry in entries], "weighting dataset")
+
+
+@cache
+def non_response_model() -> NonResponseModel:
+    """The model behind the non-response factors."""
+    path = ROOT / "non_response.yml"
+    return _checked(NonResponseModel, _load_yaml(path), path)
 
 
 @cache

@@ -193,3 +193,15 @@ class WeightingDataset(Entry):
     official: Literal["person_file", "dataset_file", "quarter_scaled"]
     controls: tuple[ControlRule, ...]
     note: str
+
+
+class NonResponseModel(Entry):
+    """The response model: area characteristics (shares of census categories), factors, and how factors are made."""
+
+    census_table: str
+    shares: dict[str, tuple[str, ...]]
+    total: str
+    factors: tuple[str, ...]
+    method: Literal["weighting_class", "inverse"]
+    classes: int = Field(ge=2)
+    maximum_ratio: float = Field(gt=1)

@@ -14,6 +14,8 @@ from lmi_pipeline.errors import LmiError
 if TYPE_CHECKING:
     from lmi_pipeline.cli import Context
 
+_MADE_BY_QUARTER = "group:lfs or group:lfs_weights or group:reweighting"
+
 
 class Session:
     """Definitions, instance and workspace of one command."""
@@ -53,6 +55,20 @@ class Session:
         with progress(len(keys), title, quiet=context.as_json) as listener:
             return self.runner.execute(self.definitions, self.instance, keys, partitions=partitions, listener=listener)
 
+    def build(self, context: Context, keys: list[Any], first: str | None, last: str | None) -> list[Any]:
+        """Run assets stage by stage; weights and what follows begin with the first weighted quarter."""
+        accounts: list[Any] = []
+        for number, stage in enumerate(self.runner.stages(self.definitions, keys)):
+            if any(account is not None and not account.success for account in accounts):
+                break
+            partitions = None
+            if self.runner.partitioned(self.definitions, stage.keys):
+                start, end = self.range_for(first, last)
+                partitions = (start if first else max(start, stage.first_quarter or start), end)
+            title = "Weighting and estimating" if stage.first_quarter or number else "Building tables"
+            accounts.append(self.execute(context, stage.keys, partitions, title))
+        return accounts
+
 
 def run(
     context: Context,
@@ -74,9 +90,7 @@ def run(
     rest = [key for key in keys if key not in received]
     accounts = [session.execute(context, received, None, "Receiving files")]
     if accounts[0] is None or accounts[0].success:
-        quarterly = session.runner.partitioned(session.definitions, rest)
-        partitions = session.range_for(first, last) if quarterly else None
-        accounts.append(session.execute(context, rest, partitions, "Building tables"))
+        accounts += session.build(context, rest, first, last)
     _finish(context, session, [a for a in accounts if a is not None])
 
 
@@ -101,7 +115,7 @@ def backfill(context: Context, *, vintage: str, first: str, last: str | None, dr
     if entry.from_quarter and first < entry.from_quarter:
         raise LmiError(f"weight vintage {vintage} starts in {entry.from_quarter}; --from {first} is before it")
     partitions = session.range_for(first, last)
-    text = f'(tag:"vintage"="{vintage}") or (+tag:"vintage"="{vintage}" and (group:lfs or group:reweighting))'
+    text = f'(tag:"vintage"="{vintage}") or (+tag:"vintage"="{vintage}" and ({_MADE_BY_QUARTER}))'
     keys = session.runner.resolve_selection(session.definitions, text)
     keys = [key for key in keys if not key.to_user_string().startswith("vault_")]
     if dry_run:
@@ -110,5 +124,4 @@ def backfill(context: Context, *, vintage: str, first: str, last: str | None, dr
         lines = [f"would rebuild {vintage}, quarters {partitions[0]} to {partitions[1]}:", *(f"  {n}" for n in names)]
         context.say(plan, "\n".join(lines))
         return
-    account = session.execute(context, keys, partitions, f"Backfilling {vintage}")
-    _finish(context, session, [account])
+    _finish(context, session, session.build(context, keys, *partitions))

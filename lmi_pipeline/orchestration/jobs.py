@@ -1,20 +1,37 @@
-"""The monthly refresh and its schedule."""
+"""The monthly refresh and its schedule, and the job that reweights quarters."""
 
 from __future__ import annotations
 
 import dagster as dg
 
+from lmi_pipeline.orchestration.partitions import QUARTERS
+
 PUBLICATION_TIME = "30 9 16 * *"
+WEIGHT_GROUPS = ("lfs_weights", "aps_weights", "lfs_estimates")
 
 
 def monthly_refresh() -> dg.UnresolvedAssetJobDefinition:
     """Everything that restates its history each month: panels, growth, controls, marts, release."""
-    quarterly = dg.AssetSelection.assets("raw_lfs__quarterly_person").downstream() & dg.AssetSelection.groups("lfs")
+    quarterly = dg.AssetSelection.groups("lfs") - dg.AssetSelection.assets(
+        "vault_lfs__file", "raw_lfs__published_cell", "core_lfs__quarterly_published_series"
+    )
+    quarterly |= dg.AssetSelection.groups(*WEIGHT_GROUPS)
     return dg.define_asset_job(
         "monthly_refresh",
         selection=dg.AssetSelection.all() - quarterly,
         executor_def=dg.in_process_executor,
         description="Read this month's releases, rebuild growth, controls and marts, and publish a release.",
+    )
+
+
+def reweighting_job() -> dg.UnresolvedAssetJobDefinition:
+    """Weights and estimates of every vintage, for the quarters chosen at launch."""
+    return dg.define_asset_job(
+        "reweighting",
+        selection=dg.AssetSelection.groups(*WEIGHT_GROUPS),
+        partitions_def=QUARTERS,
+        executor_def=dg.in_process_executor,
+        description="Non-response, calibration and estimates of every weight vintage; backfill it from 2020-01.",
     )
 
 

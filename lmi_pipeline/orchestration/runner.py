@@ -16,6 +16,7 @@ from lmi_pipeline.orchestration.intake import active_ledger
 from lmi_pipeline.orchestration.workspace import Workspace
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+FROM_QUARTER = "from_quarter"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _BARE_NAME = re.compile(r'(?<![:"=\w])(?!(?:and|or|not|roots|sinks)\b)[A-Za-z_]\w*(?![\w:("=*])')
 Listener = Callable[[str, str, int], None]
@@ -72,6 +73,29 @@ def partitioned(definitions: dg.Definitions, keys: Sequence[dg.AssetKey]) -> lis
     """Those of some assets that are partitioned by quarter."""
     graph = definitions.resolve_asset_graph()
     return [key for key in keys if graph.get(key).partitions_def is not None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Assets that run together, and the first quarter they are made for unless one is asked for."""
+
+    keys: list[dg.AssetKey]
+    first_quarter: str | None
+
+
+def stages(definitions: dg.Definitions, keys: Sequence[dg.AssetKey]) -> list[Stage]:
+    """Split assets into those that need every quarter, and those from the first weighted quarter on.
+
+    The second stage has the assets tagged ``from_quarter``, all that follows from them, and the release.
+    """
+    graph = definitions.resolve_asset_graph()
+    tagged = [key for key in graph.get_all_asset_keys() if FROM_QUARTER in graph.get(key).tags]
+    last = dg.AssetSelection.groups("publication")
+    late = (dg.AssetSelection.assets(*tagged).downstream() | last).resolve(graph) if tagged else last.resolve(graph)
+    starts = {graph.get(key).tags[FROM_QUARTER] for key in tagged}
+    early_keys, late_keys = [k for k in keys if k not in late], [k for k in keys if k in late]
+    split = [Stage(early_keys, None), Stage(late_keys, min(starts, default=None))]
+    return [stage for stage in split if stage.keys]
 
 
 def quarters_in_vault(workspace: Workspace, source: str = "lfs") -> list[str]:

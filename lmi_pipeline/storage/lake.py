@@ -83,7 +83,7 @@ class Lake:
         entry = catalog.table(table)
         rows = to_arrow(frame, entry)
         self._check_slice(entry.name, rows, slice_, entry.slice_by)
-        facts = {"fingerprint": fingerprint or "", "slice": _slice_text(slice_)}
+        facts = {"fingerprint": fingerprint or "", "slice": slice_text(slice_)}
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 write_deltalake(
@@ -98,7 +98,7 @@ class Lake:
             except CommitFailedError as error:
                 if attempt == ATTEMPTS:
                     raise LmiError(
-                        f"table '{table}' {_slice_text(slice_)}: another process kept writing the same slice "
+                        f"table '{table}' {slice_text(slice_)}: another process kept writing the same slice "
                         f"({ATTEMPTS} attempts); run it again when that one has ended"
                     ) from error
         raise AssertionError("unreachable")
@@ -187,12 +187,8 @@ class Lake:
         return found
 
 
-def slice_key(column: str, value: str) -> str:
+def slice_text(slice_: Mapping[str, str] | None) -> str:
     """Text that names a slice in a table's history."""
-    return _slice_text({column: value})
-
-
-def _slice_text(slice_: Mapping[str, str] | None) -> str:
     return ", ".join(f"{column} = {value}" for column, value in (slice_ or {}).items())
 
 
