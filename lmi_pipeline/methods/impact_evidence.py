@@ -114,7 +114,7 @@ def gather_evidence(
         raise MethodError(f"check against migration: no RTI growth of the nation in the base quarter {base_quarter}")
     if base_quarter not in known.index:
         raise MethodError(f"check against migration: no net migration of the year of the base quarter {base_quarter}")
-    in_base = known.columns[known.loc[base_quarter].notna()]
+    in_base = [str(group) for group in known if np.isfinite(known[group].loc[base_quarter])]
     complete = set(known[in_base].dropna().index)
     known = known[in_base].reindex(columns=list(NON_UK))
     usable = tuple(quarter for quarter in sorted(quarters) if quarter in complete and quarter in there)
