@@ -19,6 +19,7 @@ from lmi_pipeline.methods.margins import IntArray, relative_size
 from lmi_pipeline.methods.tables import FloatArray
 
 _DENSE_LIMIT = 6_000_000
+_DENSE_SHARE = 0.1
 _RIDGE = 1e-10
 
 
@@ -126,7 +127,8 @@ def _members(group: IntArray, count: int) -> list[IntArray]:
 
 def _cut(problem: Problem, controls: IntArray, rows: IntArray, distance: Distance) -> _Block:
     x = problem.auxiliaries[rows][:, controls]
-    part = x.toarray() if len(rows) * len(controls) <= _DENSE_LIMIT else sp.csr_array(x)
+    entries = len(rows) * len(controls)
+    part = x.toarray() if x.nnz > _DENSE_SHARE * entries and entries <= _DENSE_LIMIT else sp.csr_array(x)
     size = relative_size(problem.totals)[controls]
     return _Block(part, problem.weights[rows], problem.scale[rows], problem.totals[controls], size, distance)
 
