@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.bootstrap import RescalingBootstrap
 from lmi_pipeline.methods.calibration import calibrate
+from lmi_pipeline.methods.calibration_cells import collapse
 from lmi_pipeline.methods.distances import Distance, Raking
-from lmi_pipeline.methods.margins import Margin, control_labels, control_totals, design_matrix
-from lmi_pipeline.methods.regression_residuals import indicator, pseudo_inverse, require_length, require_variables
+from lmi_pipeline.methods.margins import IntArray, Margin, control_labels, control_totals, relative_size
+from lmi_pipeline.methods.regression_residuals import pseudo_inverse, require_length, require_variables
 from lmi_pipeline.methods.tables import FloatArray, floats
-
-IntArray = NDArray[np.int64]
 
 _CHUNK = 32
 _RESCALED_STEPS = 3
@@ -164,8 +163,9 @@ def calibrate_replicates(
     main = _Inputs(floats(base_weights), margins, law, scale, household)
     if start is None:
         start = main.calibrate(np.arange(len(base_weights)), main.base_weights, None)
-    cells = _collapse(main)
-    iteration = _Iteration.prepare(cells, bootstrap, control_totals(margins), start, tolerance, max_iterations)
+    totals = control_totals(margins)
+    cells = _collapsed(main, totals)
+    iteration = _Iteration.prepare(cells, bootstrap, totals, start, tolerance, max_iterations)
     chunks = _map(iteration.solve, _parts(bootstrap.replicates), threads)
     multipliers = np.concatenate([chunk.multipliers for chunk in chunks])
     error = np.concatenate([chunk.error for chunk in chunks])
@@ -279,7 +279,7 @@ class _Iteration:
         cross = (x.T @ (sp.diags_array(slope * weights_of.sum(axis=1)) @ x)).toarray()
         inverse, _ = pseudo_inverse(cross)
         transposed = sp.csr_array(x.T)
-        size = np.where(totals == 0, 1.0, np.abs(totals))
+        size = relative_size(totals)
         return cls(
             cells,
             bootstrap,
@@ -344,35 +344,13 @@ def _solve_singly(
     return True
 
 
-def _collapse(main: _Inputs) -> _Cells:
-    """Join the persons (or households, with the means of members) that have the same auxiliaries and scale."""
-    n = len(main.base_weights)
-    matrix, weights = design_matrix(main.margins, n), main.base_weights
-    variances = np.ones(n) if main.scale is None else 1 / floats(main.scale)
-    row = np.arange(n)
-    if main.household is not None:
-        row, homes = pd.factorize(np.asarray(main.household))
-        sums = indicator(row, len(homes))
-        average = sp.csr_array(sp.diags_array(1 / np.bincount(row)) @ sums)
-        matrix, variances = sp.csr_array(average @ matrix), average @ variances
-        weights = (average @ weights)[row]
-    cell, first = _distinct_rows(matrix, variances)
-    return _Cells(sp.csr_array(matrix[first]), 1 / variances[first], cell[row], weights, main.distance)
-
-
-def _distinct_rows(matrix: "sp.csr_array", extra: FloatArray) -> tuple[IntArray, IntArray]:
-    """Number of each row's distinct row, and the first row of each."""
-    matrix.sum_duplicates()
-    filled = np.diff(matrix.indptr)
-    width = int(filled.max(initial=0))
-    held = np.arange(width) < filled[:, None]
-    columns, values = np.full(held.shape, -1), np.zeros(held.shape)
-    columns[held], values[held] = matrix.indices, matrix.data
-    table = pd.concat([pd.DataFrame(columns), pd.DataFrame(values), pd.Series(extra)], axis=1)
-    table.columns = pd.RangeIndex(table.shape[1])
-    code = table.groupby(list(table.columns), sort=False).ngroup().to_numpy()
-    first = np.unique(code, return_index=True)[1]
-    return code.astype(np.int64), first.astype(np.int64)
+def _collapsed(main: _Inputs, totals: FloatArray) -> _Cells:
+    """Collapse as `calibrate` does: under raking, units in a control of zero have weight zero."""
+    cells = collapse(main.base_weights, main.margins, scale=main.scale, household=main.household)
+    weights, zero = cells.base_weights, (totals == 0).astype(np.float64)
+    if main.distance.lower == 0 and np.isinf(main.distance.upper) and (cells.auxiliaries.data >= 0).all():
+        weights = np.where((cells.auxiliaries @ zero)[cells.cell] > 0, 0.0, weights)
+    return _Cells(cells.auxiliaries, cells.scale, cells.cell, weights, main.distance)
 
 
 def _require_within(household: NDArray[Any], cluster: IntArray) -> None:

@@ -173,6 +173,18 @@ def test_replicates_with_an_empty_cell_are_reported_and_left_out(sample: Sample)
     assert np.isfinite(replicate_variance(estimates)).all()
 
 
+def test_units_in_a_control_of_zero_have_weight_zero_in_every_replicate(sample: Sample) -> None:
+    none = np.where(np.isin(sample.household, [10, 400]), 0, -1)
+    margins = [*sample.margins, Margin("none", ("all",), np.zeros(1), none.astype(np.int64))]
+    found = calibrate_replicates(sample.base, margins, sample.bootstrap(4))
+    assert found.failed == found.solved_singly == ()
+    weights = np.column_stack([found.weights(replicate) for replicate in range(4)])
+    assert not weights[none == 0].any()
+    totals = np.concatenate([margin.totals for margin in sample.margins])
+    reached = design_matrix(sample.margins, len(sample.base)).T @ weights
+    np.testing.assert_allclose(reached, np.tile(totals, (4, 1)).T, rtol=1e-8)
+
+
 def test_household_in_two_clusters_is_refused(sample: Sample) -> None:
     bootstrap = rescaling_bootstrap(np.arange(len(sample.base)), sample.stratum, replicates=2, seed=0)
     with pytest.raises(MethodError, match="households are in more than one cluster"):
