@@ -8,12 +8,13 @@ import pandas as pd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.assets.survey import Survey, fingerprint
-from lmi_pipeline.assets.weights import FIRST_QUARTER, Weigher, weight_name
+from lmi_pipeline.assets.weights import FIRST_QUARTER, TOLERANCE, Weigher, weight_name
 from lmi_pipeline.assets.writing import Part, slices_result
 from lmi_pipeline.catalog.models import ControlRule, WeightingDataset, WeightVintage
 from lmi_pipeline.errors import MethodError
-from lmi_pipeline.methods.dataset_weights import rules_of, samples
+from lmi_pipeline.methods.dataset_weights import mergings, rules_of, samples
 from lmi_pipeline.methods.labour_estimates import LabourEstimates, estimate_changes, estimate_labour_market
+from lmi_pipeline.methods.margins import margin_errors
 from lmi_pipeline.methods.quarters import shift_quarter
 from lmi_pipeline.methods.regression_residuals import ResidualMaker
 from lmi_pipeline.methods.tables import FloatArray
@@ -123,9 +124,15 @@ class Estimator:
         # The calibration took every respondent, so the margins are built on all of them.
         population = self.survey.population(quarter)
         factors, _ = self.survey.factors(quarter, persons)
-        rules = rules_of(self.survey.dataset, self.survey.vintage.controls)
-        (sample,) = samples(persons, factors, population.cells, population.tenure, self.survey.dataset, rules)
-        return ResidualMaker.prepare(sample.base_weights, sample.margins)
+        dataset, rules = self.survey.dataset, rules_of(self.survey.dataset, self.survey.vintage.controls)
+        for merging in mergings(dataset):
+            (sample,) = samples(persons, factors, population.cells, population.tenure, dataset, rules, merging)
+            if margin_errors(weights, sample.margins)["relative_error"].max() <= TOLERANCE:
+                return ResidualMaker.prepare(sample.base_weights, sample.margins)
+        raise MethodError(
+            f"{self.survey.vintage.name} {quarter}: the weights do not meet the controls as they are now;"
+            f" run {weight_name(dataset, self.survey.vintage.name)} for it again"
+        )
 
 
 def _estimate_asset(dataset: WeightingDataset, vintage: WeightVintage) -> dg.AssetsDefinition:

@@ -143,7 +143,8 @@ class PopulationInput(Entry):
 class WeightVintage(Entry):
     """One LFS weight vintage: a row of ``weight_vintages.yml``.
 
-    Quarters before ``reweighted_from`` keep the official weights; ``datasets`` names the weighted datasets.
+    Quarters before ``reweighted_from`` keep the official weights; ``datasets`` names the weighted datasets, and
+    ``compare_with`` the vintages it is set against in the evaluation.
     """
 
     name: str = Field(pattern=r"^pwt\d\d(_[a-z]+)?$")
@@ -153,6 +154,7 @@ class WeightVintage(Entry):
     reweighted_from: str
     to_quarter: str | None = None
     datasets: tuple[str, ...]
+    compare_with: tuple[str, ...] = ()
     controls: tuple[str, ...]
     population: PopulationInput
     rti: RtiInput | None = None

@@ -46,9 +46,7 @@ class Batch:
         """What the multipliers give: arguments, what is missing, objective and error by block."""
         u = self.scale * (self.x @ multipliers)
         missing = self.totals - self.transposed @ (self.weights * self.distance.ratio(u))
-        cost = np.bincount(
-            self.cell_block, self.weights / self.scale * self.distance.cost(u), minlength=self.blocks
-        )
+        cost = np.bincount(self.cell_block, self.weights / self.scale * self.distance.cost(u), minlength=self.blocks)
         objective = cost - self.by_block(self.totals * multipliers)
         error = np.zeros(self.blocks)
         np.maximum.at(error, self.block, np.abs(missing / self.size))

@@ -146,7 +146,9 @@ def move_by_birth_group(structure: FloatArray, controls: FloatArray, area_of_reg
     reached = _by_area(structure, area_of_region, len(controls))
     nobody = (reached <= 0) & (controls > 0)
     if nobody.any():
-        raise MethodError(f"population cells: {int(nobody.sum())} birth groups of areas have a control and no structure")
+        raise MethodError(
+            f"population cells: {int(nobody.sum())} birth groups of areas have a control and no structure"
+        )
     factor = np.divide(controls, reached, out=np.zeros_like(controls), where=reached > 0)
     moved: FloatArray = structure * factor[area_of_region][:, None, None, :]
     return moved

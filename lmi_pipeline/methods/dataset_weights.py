@@ -1,4 +1,4 @@
-"""Weights of one dataset and quarter: base weights, margins, calibration, and a check that does not trust the solver."""
+"""Weights of one dataset and quarter: base weights, margins, calibration, and a check independent of the solver."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,14 @@ from lmi_pipeline.methods.tables import FloatArray
 from lmi_pipeline.methods.weighting import MarginSet, build_margins, design_weights
 
 WEEK, HOUSEHOLD = "reference_week", "household_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """Respondents below which a cell is merged, and below which a regional gap merges the national cells too."""
+
+    fewest: int
+    gap: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +57,8 @@ class DatasetWeights:
         Controls used, those that follow from others, and cells merged; over all samples.
     not_stated_share : float
         Base-weighted share of respondents outside the country-of-birth control; 0 without one.
+    merging : Merging
+        How cells were merged.
     """
 
     weights: FloatArray
@@ -59,6 +69,7 @@ class DatasetWeights:
     redundant_count: int
     collapsed_count: int
     not_stated_share: float
+    merging: Merging
 
 
 def rules_of(dataset: WeightingDataset, controls: Sequence[str]) -> list[ControlRule]:
@@ -73,6 +84,7 @@ def samples(
     tenure: pd.DataFrame | None,
     dataset: WeightingDataset,
     rules: Sequence[ControlRule],
+    merging: Merging | None = None,
 ) -> Iterator[SampleMargins]:
     """Split a dataset into what is calibrated at once (weeks, or all of it) and build its margins.
 
@@ -87,7 +99,10 @@ def samples(
     dataset : WeightingDataset
     rules : sequence of ControlRule
         Controls and how they are cut.
+    merging : Merging, optional
+        When cells are merged; by the dataset's own threshold if absent.
     """
+    merge = merging or Merging(dataset.fewest_respondents, 1)
     totals = cells.groupby("region_gss")["population_count"].sum()
     population = {str(region): float(count) for region, count in totals.items()}
     groups = persons.groupby(WEEK).indices.values() if dataset.by_week else [np.arange(len(persons))]
@@ -97,8 +112,17 @@ def samples(
         base = design_weights(sample["region_gss"], {region: population[region] for region in regions})
         base = base * factors[rows]
         household = pd.factorize(sample[HOUSEHOLD])[0].astype(np.int64) if dataset.household_integrated else None
-        margins = build_margins(sample, base, cells, tenure, rules, fewest=dataset.fewest_respondents)
+        margins = build_margins(sample, base, cells, tenure, rules, fewest=merge.fewest, gap=merge.gap)
         yield SampleMargins(np.asarray(rows, dtype=np.int64), base, household, margins)
+
+
+def mergings(dataset: WeightingDataset) -> list[Merging]:
+    """How cells are merged, from as little as possible to more where the controls cannot be met otherwise.
+
+    In a small sample a few respondents can be in so many controls at once that these cannot all be met.
+    """
+    fewest = dataset.fewest_respondents
+    return [Merging(fewest, 1), *(Merging(factor * fewest, factor * fewest) for factor in (1, 2, 4))]
 
 
 def weigh(
@@ -111,18 +135,38 @@ def weigh(
 ) -> DatasetWeights:
     """Calibrate a dataset to the controls of a vintage, by raking.
 
-    Parameters as for :func:`samples`; `controls` are the names of the vintage's controls.
+    Parameters as for :func:`samples`; `controls` are the names of the vintage's controls. Where the controls cannot
+    be met, more cells are merged; `merging` of the result says how.
 
     Raises
     ------
     MethodError
-        Controls that disagree, an empty cell, or no convergence; named.
+        Controls that disagree, an empty cell, or no convergence, however cells are merged; named as they were at
+        first.
     """
+    first: MethodError | None = None
+    for merging in mergings(dataset):
+        try:
+            return _weigh(persons, factors, cells, tenure, dataset, controls, merging)
+        except MethodError as error:
+            first = first or error
+    raise first or MethodError(f"{dataset.name}: no way to merge cells")
+
+
+def _weigh(
+    persons: pd.DataFrame,
+    factors: FloatArray,
+    cells: pd.DataFrame,
+    tenure: pd.DataFrame | None,
+    dataset: WeightingDataset,
+    controls: Sequence[str],
+    merging: Merging,
+) -> DatasetWeights:
     rules = rules_of(dataset, controls)
     weights, base = np.zeros(len(persons)), np.zeros(len(persons))
     errors, iterations, used, redundant, collapsed = [0.0], 0, 0, 0, 0
     silent = 0.0
-    for sample in samples(persons, factors, cells, tenure, dataset, rules):
+    for sample in samples(persons, factors, cells, tenure, dataset, rules, merging):
         solved = _solve(sample, dataset)
         weights[sample.rows], base[sample.rows] = solved.weights, sample.base_weights
         errors.append(float(margin_errors(solved.weights, sample.margins)["relative_error"].abs().max()))
@@ -130,7 +174,7 @@ def weigh(
         used, redundant = used + len(solved.labels), redundant + len(solved.redundant)
         collapsed += sample.margin_set.collapsed
         silent += sample.margin_set.unknown_share.get("birth_group", 0.0) * len(sample.rows) / len(persons)
-    return DatasetWeights(weights, base, max(errors), iterations, used, redundant, collapsed, silent)
+    return DatasetWeights(weights, base, max(errors), iterations, used, redundant, collapsed, silent, merging)
 
 
 def _solve(sample: SampleMargins, dataset: WeightingDataset) -> Calibration:

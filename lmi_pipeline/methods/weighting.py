@@ -14,7 +14,8 @@ import pandas as pd
 from lmi_pipeline import catalog
 from lmi_pipeline.catalog.models import ControlRule
 from lmi_pipeline.errors import MethodError
-from lmi_pipeline.methods.margins import Margin
+from lmi_pipeline.methods.cell_merging import Run, merge_runs, merge_sparse, runs_over_gaps
+from lmi_pipeline.methods.margins import IntArray, Margin
 from lmi_pipeline.methods.tables import FloatArray, require_columns
 
 POPULATION = "population_count"
@@ -27,6 +28,7 @@ _CODELISTS = {
     "age_broad": "control_age_broad",
     "tenure_group": "tenure_group",
 }
+_AGES = ("age_group", "age_band", "age_broad")
 _ORDER = {"sex": ("male", "female"), "birth_group": ("uk", "eu", "non_eu")}
 
 
@@ -99,7 +101,8 @@ def design_weights(region: pd.Series, totals: Mapping[str, float]) -> FloatArray
             f"design weights: {len(absent)} regions without respondents or population: {', '.join(absent)}"
         )
     fraction = {area: totals[area] / counts[area] for area in totals}
-    return region.map(fraction).to_numpy(dtype=float)
+    weights: FloatArray = region.map(fraction).to_numpy(dtype=np.float64)
+    return weights
 
 
 def build_margins(
@@ -110,6 +113,7 @@ def build_margins(
     rules: Sequence[ControlRule],
     *,
     fewest: int,
+    gap: int = 1,
 ) -> MarginSet:
     """Margins of a sample for the controls of its dataset and vintage.
 
@@ -127,33 +131,98 @@ def build_margins(
         Controls and how they are cut.
     fewest : int
         Respondents below which a cell is merged with its neighbour.
+    gap : int
+        Respondents below which a merged regional cell has the national cells merged too; 1 for cells without any.
 
     Raises
     ------
     MethodError
         A respondent outside the codes of a dimension that must be known, or totals that are missing.
     """
+    cuts = [_cut(persons, base_weights, cells, tenure, rule, fewest) for rule in rules]
+    gaps = {run for cut in cuts for run in _regional_gaps(cut, gap)}
     margins, collapsed, unknown = [], 0, {}
-    for rule in rules:
-        totals = tenure if "tenure_group" in rule.dimensions else cells
-        if totals is None:
-            raise MethodError(f"control {rule.name}: there are no totals by tenure")
-        index = _index(persons, rule)
-        target = _totals(totals, rule) * _known_share(index, base_weights, rule)
-        known = (index >= 0).all(axis=0)
-        for column in set(rule.dimensions) & set(MAY_BE_UNKNOWN):
-            unknown[column] = float(base_weights[~known].sum() / base_weights.sum())
-        margin, merged = _margin(rule, index, known, target, fewest)
+    for cut in cuts:
+        for column in set(cut.rule.dimensions) & set(MAY_BE_UNKNOWN):
+            unknown[column] = float(base_weights[cut.flat < 0].sum() / base_weights.sum())
+        margin = _margin(cut, _without_gaps(cut, gaps))
         margins.append(margin)
-        collapsed += merged
+        collapsed += cut.target.size - len(margin.labels)
     return MarginSet(tuple(margins), collapsed, unknown)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cut:
+    """One control of a sample: flat cell of each respondent (-1 unknown), totals, respondents, groups of cells."""
+
+    rule: ControlRule
+    flat: IntArray
+    target: FloatArray
+    counts: IntArray
+    group: IntArray
+
+
+def _cut(
+    persons: pd.DataFrame,
+    base_weights: FloatArray,
+    cells: pd.DataFrame,
+    tenure: pd.DataFrame | None,
+    rule: ControlRule,
+    fewest: int,
+) -> _Cut:
+    totals = tenure if "tenure_group" in rule.dimensions else cells
+    if totals is None:
+        raise MethodError(f"control {rule.name}: there are no totals by tenure")
+    index = _index(persons, rule)
+    target = _totals(totals, rule) * _known_share(index, base_weights, rule)
+    known = np.asarray((index >= 0).all(axis=0))
+    flat = np.full(index.shape[1], -1, dtype=np.int64)
+    flat[known] = np.ravel_multi_index(tuple(index[:, known]), target.shape)
+    counts = np.bincount(flat[known], minlength=target.size).reshape(target.shape).astype(np.int64)
+    group = np.arange(target.size).reshape(target.shape)
+    if rule.merge_along:
+        group = merge_sparse(counts, rule.dimensions.index(rule.merge_along), fewest)
+    return _Cut(rule, flat, target, counts, group.astype(np.int64))
+
+
+def _regional_gaps(cut: _Cut, gap: int) -> set[tuple[str, Run]]:
+    """Sex and stretch of ages that a regional control merged over a cell with too few respondents."""
+    rule = cut.rule
+    if rule.merge_along not in _AGES or "region_gss" not in rule.dimensions:
+        return set()
+    axis = rule.dimensions.index(rule.merge_along)
+    sex = [column for column in rule.dimensions if column != rule.merge_along].index("sex")
+    found = runs_over_gaps(cut.counts, cut.group, axis, gap)
+    return {(codes_of("sex")[place[sex]], _ages(rule.merge_along, run)) for place, run in found}
+
+
+def _without_gaps(cut: _Cut, gaps: set[tuple[str, Run]]) -> IntArray:
+    """Groups of a national control by sex and age, merged wherever a region had a gap."""
+    rule = cut.rule
+    if rule.merge_along not in _AGES or rule.dimensions != ("sex", rule.merge_along):
+        return cut.group
+    lowest = np.array([_ages(rule.merge_along, (at, at))[0] for at in range(len(codes_of(rule.merge_along)))])
+    runs = []
+    for sex, (first, last) in gaps:
+        start = int(np.searchsorted(lowest, first, side="right")) - 1
+        end = int(np.searchsorted(lowest, last, side="right")) - 1
+        runs.append(((codes_of("sex").index(sex),), (start, end)))
+    return merge_runs(cut.group, 1, runs).astype(np.int64)
+
+
+def _ages(column: str, run: Run) -> tuple[int, int]:
+    """Lowest and highest age of a stretch of codes of an age column."""
+    ages = catalog.codelist("control_age")
+    codes = ages["code"] if column == "age_group" else ages[_CODELISTS[column]]
+    inside = ages[codes.isin(codes_of(column)[run[0] : run[1] + 1])]
+    return int(inside["lowest"].astype(int).min()), int(inside["highest"].astype(int).max())
 
 
 def _index(persons: pd.DataFrame, rule: ControlRule) -> np.ndarray:
     """Position of every respondent along every dimension, shape (dimensions, n); -1 where not known."""
     rows = []
     for column in rule.dimensions:
-        found = pd.Index(codes_of(column)).get_indexer(persons[column])
+        found = pd.Index(codes_of(column)).get_indexer(pd.Index(persons[column]))
         strays = int((found < 0).sum())
         if strays and column not in MAY_BE_UNKNOWN:
             raise MethodError(f"control {rule.name}: {strays} of {len(persons)} respondents have no code of {column}")
@@ -191,61 +260,11 @@ def _known_share(index: np.ndarray, base_weights: FloatArray, rule: ControlRule)
     return share
 
 
-def _margin(
-    rule: ControlRule, index: np.ndarray, known: np.ndarray, target: FloatArray, fewest: int
-) -> tuple[Margin, int]:
-    shape = target.shape
-    flat = np.full(index.shape[1], -1, dtype=np.int64)
-    flat[known] = np.ravel_multi_index(tuple(index[:, known]), shape)
-    group = np.arange(target.size).reshape(shape)
-    if rule.merge_along:
-        counts = np.bincount(flat[known], minlength=target.size).reshape(shape)
-        group = merge_sparse(counts, rule.dimensions.index(rule.merge_along), fewest)
+def _margin(cut: _Cut, group: IntArray) -> Margin:
     kept, new = np.unique(group.ravel(), return_inverse=True)
-    totals = np.bincount(new, target.ravel(), minlength=len(kept))
-    names = _labels(rule, group, kept)
-    merged_index = np.where(flat >= 0, new[flat], -1)
-    return Margin(rule.name, names, totals, merged_index), target.size - len(kept)
-
-
-def merge_sparse(counts: np.ndarray, axis: int, fewest: int) -> np.ndarray:
-    """Merge cells with few respondents into their neighbours along one axis.
-
-    From the start of the axis, cells are gathered until they hold `fewest` respondents; what is left over at the end
-    joins the last group.
-
-    Parameters
-    ----------
-    counts : ndarray of int
-        Respondents by cell.
-    axis : int
-        Axis to merge along.
-    fewest : int
-        Respondents a group must hold.
-
-    Returns
-    -------
-    ndarray of int
-        Shape of `counts`: the flat position of the first cell of the group each cell belongs to.
-    """
-    position = np.moveaxis(np.arange(counts.size).reshape(counts.shape), axis, -1)
-    rows = np.moveaxis(counts, axis, -1).reshape(-1, counts.shape[axis])
-    heads = np.zeros_like(rows)
-    for row, lengths in zip(heads, rows, strict=True):
-        starts = _starts(lengths, fewest)
-        row[:] = np.repeat(starts, np.diff([*starts, len(lengths)]))
-    flat = np.take_along_axis(position.reshape(heads.shape), heads, axis=1)
-    return np.moveaxis(flat.reshape(position.shape), -1, axis)
-
-
-def _starts(counts: np.ndarray, fewest: int) -> list[int]:
-    starts, held, begin = [], 0, 0
-    for at, count in enumerate(counts):
-        held += int(count)
-        if held >= fewest:
-            starts.append(begin)
-            held, begin = 0, at + 1
-    return starts or [0]
+    totals = np.bincount(new, cut.target.ravel(), minlength=len(kept)).astype(np.float64)
+    index = np.where(cut.flat >= 0, new[cut.flat], -1)
+    return Margin(cut.rule.name, _labels(cut.rule, group, kept), totals, index.astype(np.int64))
 
 
 def _labels(rule: ControlRule, group: np.ndarray, kept: np.ndarray) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_limits
+
 from lmi_pipeline.settings import Settings
 from lmi_pipeline.storage.lake import Lake
 from lmi_pipeline.storage.vault import Vault
@@ -27,6 +29,11 @@ class Workspace:
 
     @classmethod
     def open(cls, settings: Settings) -> Workspace:
-        """Open the storage that the settings name; creates nothing."""
+        """Open the storage that the settings name; creates nothing.
+
+        Linear algebra is held to one thread: the matrices of a survey quarter are small, and several processes on
+        the same cores wait for each other's threads ten times longer than the work takes.
+        """
+        threadpool_limits(limits=1, user_api="blas")
         lake = Lake(settings.lake)
         return cls(settings, lake, Vault(settings.vault, lake))

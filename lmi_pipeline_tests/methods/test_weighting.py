@@ -7,13 +7,14 @@ import pytest
 from lmi_pipeline import catalog
 from lmi_pipeline.catalog.models import ControlRule
 from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.calibration import calibrate
+from lmi_pipeline.methods.cell_merging import merge_sparse
 from lmi_pipeline.methods.weighting import (
     build_margins,
     cell_columns,
     codes_of,
     control_columns,
     design_weights,
-    merge_sparse,
 )
 
 REGIONS = codes_of("region_gss")
@@ -122,3 +123,22 @@ def test_an_unknown_code_is_counted_not_shown():
     with pytest.raises(MethodError, match="3 of 50 respondents have no code of region_gss") as caught:
         build_margins(sample, np.ones(50), cells(), None, [rule], fewest=1)
     assert "X1" not in str(caught.value)
+
+
+def test_national_ages_are_merged_where_a_region_has_nobody_of_one():
+    """Without it the two controls could not be met together: see the module on merging."""
+    sample = persons(20_000, seed=3)
+    empty = (sample["region_gss"] == REGIONS[0]) & (sample["sex"] == "male") & sample["age_band"].isin(["20-24", "70-74"])
+    sample = sample[~empty].reset_index(drop=True)
+    rules = [
+        ControlRule(name="age_sex", dimensions=("sex", "age_group"), merge_along="age_group"),
+        ControlRule(name="region_age_sex", dimensions=("region_gss", "sex", "age_band"), merge_along="age_band"),
+    ]
+    base = np.full(len(sample), 50.0)
+    made = build_margins(sample, base, cells(), None, rules, fewest=1)
+    national, regional = made.margins
+    assert f"{REGIONS[0]}, male, 70-74 to 75+" in regional.labels
+    assert {"male, 70-74 to 75+", "male, 20 to 25-29"} <= set(national.labels)
+    assert "female, 75+" in national.labels
+    assert made.collapsed == 2 + 1 + 5
+    assert calibrate(base, made.margins).max_relative_error < 1e-9
