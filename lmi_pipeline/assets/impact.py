@@ -24,6 +24,8 @@ from lmi_pipeline.release.impact_text import impact_sentence
 from lmi_pipeline.storage.lake import Lake
 
 IMPACT = "est_reweighting__impact"
+# A figure over several quarters has the period "all", which is no quarter.
+PERIOD = "impact_period"
 IDENTITY = "groups_make_up_the_population"
 # Thousand persons: the published table is in whole thousands, and its parts do sum.
 IDENTITY_TOLERANCE = 1e-6
@@ -181,7 +183,8 @@ def _described(rows: pd.DataFrame, absent: dict[str, str]) -> dict[str, dg.Metad
 
 
 def _write(context: dg.AssetExecutionContext, code: str, rows: pd.DataFrame, absent: dict[str, str]):
-    parts = [Part(code, fingerprint([frame_hash(rows)]), lambda _: rows)] if len(rows) else []
+    stored = rows.rename(columns={"quarter": PERIOD})
+    parts = [Part(code, fingerprint([frame_hash(stored)]), lambda _: stored)] if len(rows) else []
     return slices_result(context, IMPACT, parts, **_described(rows, absent))
 
 
