@@ -4,6 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from lmi_pipeline import catalog
+from lmi_pipeline.assets.cells import FIRST_QUARTER
 from lmi_pipeline.assets.survey import FACTOR, fingerprint, frame_hash
 from lmi_pipeline.assets.writing import Part, slices_result
 from lmi_pipeline.methods.non_response import area_characteristics, fit_response, response_factors
@@ -69,7 +70,7 @@ def response_assets() -> list[dg.AssetsDefinition]:
     @dg.asset(
         **asset_arguments(
             FACTOR,
-            tags={"from_quarter": "2019-01"},
+            tags={"from_quarter": FIRST_QUARTER},
             note=(
                 "The response model is this project's: ONS published that first contacts are adjusted with area-level census"
                 " data, not how. Quarters without a file of the issued sample have no factors."

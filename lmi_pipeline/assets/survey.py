@@ -58,6 +58,7 @@ class Survey:
     dataset: WeightingDataset
     more: tuple[str, ...] = ()
     _prints: dict[str, dict[str, str]] = field(default_factory=dict)
+    _populations: dict[str, Population] = field(default_factory=dict)
     _quarters: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     _panels: dict[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -122,6 +123,11 @@ class Survey:
         MethodError
             The vintage has no controls for a quarter; says why.
         """
+        if quarter not in self._populations:
+            self._populations = {quarter: self._population(quarter)}
+        return self._populations[quarter]
+
+    def _population(self, quarter: str) -> Population:
         periods = self.periods(quarter)
         cells = [self._cells(period) for period in periods]
         frame = cells[-1] if self.dataset.linked else cells[0]
@@ -143,11 +149,12 @@ class Survey:
         found = panel[panel["quarter"] == quarter]
         if found.empty:
             raise MethodError(self._absent(quarter))
-        return found.sort_values(["region_gss", "sex", "age_group", "birth_group"], ignore_index=True)
+        return found.reset_index(drop=True)
 
     def _panel(self, table: str) -> pd.DataFrame:
         if table not in self._panels:
-            self._panels[table] = self.lake.read(table, where={"weight_vintage": self.vintage.name})
+            found = self.lake.read(table, where={"weight_vintage": self.vintage.name})
+            self._panels[table] = found.sort_values(list(found.columns[:-2]), ignore_index=True)
         return self._panels[table]
 
     def _absent(self, quarter: str) -> str:

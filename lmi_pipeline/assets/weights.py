@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmi_pipeline import catalog
+from lmi_pipeline.assets.cells import FIRST_QUARTER
 from lmi_pipeline.assets.inputs import newest_edition
 from lmi_pipeline.assets.survey import BOOST, FACTOR, PERSON, Survey, fingerprint
 from lmi_pipeline.assets.writing import Part, slices_result
@@ -28,7 +29,6 @@ WEIGHTING = "est_lfs__quarterly_weighting"
 PUBLISHED, DATASET_FILE = "core_lfs__quarterly_published_weight", "core_lfs__quarterly_dataset_weight"
 REPRODUCED = "reproduces_every_control"
 TOLERANCE = 1e-6
-FIRST_QUARTER = "2019-01"
 _REPORT_COUNTS = ("maximum_relative_error", "iteration_count", "control_count", "redundant_count", "collapsed_count")
 
 
@@ -49,8 +49,11 @@ class Weigher:
         return self.survey.lake
 
     def is_official(self, quarter: str) -> bool:
-        """Whether a quarter keeps its official weights."""
-        return quarter < self.survey.vintage.reweighted_from
+        """Whether a quarter keeps its official weights: it is before the reweighting, or some of its interviews are
+        before the first quarter with controls.
+        """
+        first = self.survey.periods(quarter)[0]
+        return quarter < self.survey.vintage.reweighted_from or first < FIRST_QUARTER
 
     def ends_before(self, quarter: str) -> bool:
         """Whether the vintage was no longer made for a quarter."""

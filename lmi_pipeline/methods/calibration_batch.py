@@ -17,7 +17,7 @@ from lmi_pipeline.methods.tables import FloatArray
 ARMIJO = 1e-4
 HALVINGS = 40
 _MOST_PAIRS = 1_000_000
-_MOST_ENTRIES = 2_000_000
+_MOST_ENTRIES = 8_000_000
 
 
 @dataclass(slots=True, eq=False)

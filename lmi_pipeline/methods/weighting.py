@@ -7,6 +7,7 @@ control. Cells with too few respondents are merged with a neighbour, as survey p
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -139,7 +140,8 @@ def build_margins(
     MethodError
         A respondent outside the codes of a dimension that must be known, or totals that are missing.
     """
-    cuts = [_cut(persons, base_weights, cells, tenure, rule, fewest) for rule in rules]
+    positions = _positions(persons, rules)
+    cuts = [_cut(positions, base_weights, cells, tenure, rule, fewest) for rule in rules]
     gaps = {run for cut in cuts for run in _regional_gaps(cut, gap)}
     margins, collapsed, unknown = [], 0, {}
     for cut in cuts:
@@ -163,7 +165,7 @@ class _Cut:
 
 
 def _cut(
-    persons: pd.DataFrame,
+    positions: Mapping[str, IntArray],
     base_weights: FloatArray,
     cells: pd.DataFrame,
     tenure: pd.DataFrame | None,
@@ -173,7 +175,7 @@ def _cut(
     totals = tenure if "tenure_group" in rule.dimensions else cells
     if totals is None:
         raise MethodError(f"control {rule.name}: there are no totals by tenure")
-    index = _index(persons, rule)
+    index = np.stack([positions[column] for column in rule.dimensions])
     target = _totals(totals, rule) * _known_share(index, base_weights, rule)
     known = np.asarray((index >= 0).all(axis=0))
     flat = np.full(index.shape[1], -1, dtype=np.int64)
@@ -210,6 +212,7 @@ def _without_gaps(cut: _Cut, gaps: set[tuple[str, Run]]) -> IntArray:
     return merge_runs(cut.group, 1, runs).astype(np.int64)
 
 
+@cache
 def _ages(column: str, run: Run) -> tuple[int, int]:
     """Lowest and highest age of a stretch of codes of an age column."""
     ages = catalog.codelist("control_age")
@@ -218,16 +221,21 @@ def _ages(column: str, run: Run) -> tuple[int, int]:
     return int(inside["lowest"].astype(int).min()), int(inside["highest"].astype(int).max())
 
 
-def _index(persons: pd.DataFrame, rule: ControlRule) -> np.ndarray:
-    """Position of every respondent along every dimension, shape (dimensions, n); -1 where not known."""
-    rows = []
-    for column in rule.dimensions:
-        found = pd.Index(codes_of(column)).get_indexer(pd.Index(persons[column]))
-        strays = int((found < 0).sum())
-        if strays and column not in MAY_BE_UNKNOWN:
-            raise MethodError(f"control {rule.name}: {strays} of {len(persons)} respondents have no code of {column}")
-        rows.append(found)
-    return np.stack(rows).astype(np.int64)
+def _positions(persons: pd.DataFrame, rules: Sequence[ControlRule]) -> dict[str, IntArray]:
+    """Position of every respondent among the codes of every column, shape (n,); -1 where not known."""
+    found: dict[str, IntArray] = {}
+    for rule in rules:
+        for column in rule.dimensions:
+            if column in found:
+                continue
+            position = pd.Index(codes_of(column)).get_indexer(pd.Index(persons[column])).astype(np.int64)
+            strays = int((position < 0).sum())
+            if strays and column not in MAY_BE_UNKNOWN:
+                raise MethodError(
+                    f"control {rule.name}: {strays} of {len(persons)} respondents have no code of {column}"
+                )
+            found[column] = position
+    return found
 
 
 def _totals(cells: pd.DataFrame, rule: ControlRule) -> FloatArray:

@@ -143,7 +143,9 @@ class Lake:
         stray = [c for c in [*wanted, *(where or {})] if c not in entry.columns]
         if stray:
             raise SchemaError(f"table '{table}' has no columns {stray}; it has {list(entry.columns)}")
-        found = self.dataset(table, version=version, as_of=as_of)
+        found = self._open(table, version, as_of).to_pyarrow_dataset(
+            partitions=_partitions(where, entry.slice_by), schema=arrow_schema(entry)
+        )
         frame: pd.DataFrame = found.to_table(columns=wanted, filter=_expression(where)).to_pandas()
         return frame
 
@@ -196,10 +198,19 @@ def _predicate(slice_: Mapping[str, str]) -> str:
     return " AND ".join("{} = '{}'".format(c, v.replace("'", "''")) for c, v in slice_.items())
 
 
+def _partitions(where: Mapping[str, Any] | None, slice_by: tuple[str, ...]) -> list[tuple[str, str, Any]] | None:
+    """Part of a condition that says which files to open at all."""
+    chosen = [(c, "in", [str(v) for v in _values(w)]) for c, w in (where or {}).items() if c in slice_by]
+    return chosen or None
+
+
+def _values(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+
+
 def _expression(where: Mapping[str, Any] | None) -> ds.Expression | None:
     expression: ds.Expression | None = None
     for column, value in (where or {}).items():
-        many = list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
-        term = ds.field(column).isin(many)
+        term = ds.field(column).isin(_values(value))
         expression = term if expression is None else expression & term
     return expression

@@ -11,7 +11,7 @@ from lmi_pipeline.cli import main
 from lmi_pipeline.settings import load
 from lmi_pipeline.storage.lake import Lake
 
-FIRST, LAST = "2018-10", "2020-10"
+FIRST, LAST = "2018-04", "2020-10"
 
 
 @dataclass(frozen=True)
