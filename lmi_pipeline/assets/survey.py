@@ -26,7 +26,7 @@ _READ = (
     "reference_week", "synthetic",
 )  # fmt: skip
 _KEPT_QUARTERS = 8
-WEIGHTING_VERSION = "1"
+WEIGHTING_VERSION = "2"
 _CHILDREN = "0-15"
 
 

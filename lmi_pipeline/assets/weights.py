@@ -17,11 +17,12 @@ from lmi_pipeline.assets.writing import Part, slices_result
 from lmi_pipeline.catalog.models import WeightingDataset, WeightVintage
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.dataset_weights import WEEK, DatasetWeights, weigh
-from lmi_pipeline.methods.weight_report import weight_report
+from lmi_pipeline.methods.weight_report import weight_histogram, weight_report
 from lmi_pipeline.orchestration.checks import check_specs
 from lmi_pipeline.orchestration.partitions import QUARTERS
 from lmi_pipeline.orchestration.specs import asset_arguments
 from lmi_pipeline.orchestration.workspace import Workspace
+from lmi_pipeline.release.impact_charts import chart_weight_distribution
 from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake, slice_text
 
@@ -179,6 +180,20 @@ def _quality(lake: Lake, weigher: Weigher, quarters: list[str]) -> dg.MetadataVa
     return dg.MetadataValue.md(head + "\n".join(rows))
 
 
+def _distribution(lake: Lake, weigher: Weigher, quarters: list[str]) -> dict[str, dg.MetadataValue]:
+    """Chart of the weights before and after, newest calibrated quarter of the run."""
+    calibrated = [quarter for quarter in quarters if not weigher.is_official(quarter)]
+    if not calibrated:
+        return {}
+    vintage = weigher.survey.vintage.name
+    where = {"weight_vintage": vintage, "quarter": max(calibrated)}
+    columns = ["base_weight", "weight", "synthetic"]
+    held = lake.read(weigher.survey.dataset.table, columns=columns, where=where)
+    histogram = weight_histogram(held["base_weight"].to_numpy(), held["weight"].to_numpy())
+    chart = chart_weight_distribution(histogram, vintage=vintage, synthetic=combine_synthetic(held["synthetic"]))
+    return {"chart": dg.MetadataValue.md(chart.markdown())}
+
+
 def _deps(dataset: WeightingDataset, vintage: WeightVintage) -> list[str]:
     deps = [PERSON, PUBLISHED, f"est_population__quarterly_cell_{vintage.name}"]
     deps += [f"est_population__quarterly_tenure_{vintage.name}"] if "tenure_region" in vintage.controls else []
@@ -230,7 +245,7 @@ def _weight_asset(dataset: WeightingDataset, vintage: WeightVintage) -> dg.Asset
         )
         if not wanted:
             return result._replace(check_results=[*result.check_results, _none_checked(context.asset_key)])
-        quality = {"quality": _quality(workspace.lake, weigher, wanted)}
+        quality = {"quality": _quality(workspace.lake, weigher, wanted), **_distribution(workspace.lake, weigher, wanted)}
         checked = _reproduced(workspace.lake, weigher, wanted, context.asset_key)
         return result._replace(
             metadata={**result.metadata, **quality}, check_results=[*result.check_results, checked]

@@ -109,8 +109,8 @@ def samples(
     for rows in groups:
         sample = persons.iloc[rows]
         regions = sample["region_gss"].unique() if dataset.by_week else population
-        base = design_weights(sample["region_gss"], {region: population[region] for region in regions})
-        base = base * factors[rows]
+        of_region = {region: population[region] for region in regions}
+        base = design_weights(sample["region_gss"], of_region, factors[rows])
         household = pd.factorize(sample[HOUSEHOLD])[0].astype(np.int64) if dataset.household_integrated else None
         margins = build_margins(sample, base, cells, tenure, rules, fewest=merge.fewest, gap=merge.gap)
         yield SampleMargins(np.asarray(rows, dtype=np.int64), base, household, margins)

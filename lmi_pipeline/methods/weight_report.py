@@ -90,3 +90,46 @@ def _factors(weights: FloatArray, base_weights: FloatArray | None) -> dict[str, 
         "share_g_above_two": float((g > _MANY).mean()),
         "design_effect_before": kish(base_weights),
     }
+
+
+def weight_histogram(
+    base_weights: FloatArray, weights: FloatArray, *, bins: int = 30, fewest: int = 10
+) -> pd.DataFrame:
+    """Distribution of weights before and after calibration, in bins that show nobody.
+
+    Parameters
+    ----------
+    base_weights, weights : ndarray
+        (n,) weights before and after.
+    bins : int
+        Bins of equal width between the 1st and 99th percentile of both; what lies beyond is in the end bins.
+    fewest : int
+        Respondents below which a bin is joined to the one before it.
+
+    Returns
+    -------
+    DataFrame
+        ``bin_start, bin_end`` (persons), ``share_before, share_after`` (proportions of respondents).
+    """
+    both = np.concatenate([base_weights, weights])
+    low, high = np.quantile(both, [0.01, 0.99])
+    edges = np.linspace(low, max(high, low * (1 + 1e-9) + 1e-9), bins + 1)
+    counts = np.stack([np.bincount(_bin(values, edges), minlength=bins) for values in (base_weights, weights)])
+    scarce = ((counts > 0) & (counts < fewest)).any(axis=0)
+    scarce[0] = False
+    group = np.cumsum(~scarce) - 1
+    joined = np.stack([np.bincount(group, row) for row in counts])
+    starts = edges[:-1][~scarce]
+    return pd.DataFrame(
+        {
+            "bin_start": starts,
+            "bin_end": [*starts[1:], edges[-1]],
+            "share_before": joined[0] / len(base_weights),
+            "share_after": joined[1] / len(weights),
+        }
+    )
+
+
+def _bin(values: FloatArray, edges: FloatArray) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    return found

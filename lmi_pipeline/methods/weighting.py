@@ -87,22 +87,35 @@ def cell_columns(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.assign(**added)
 
 
-def design_weights(region: pd.Series, totals: Mapping[str, float]) -> FloatArray:
-    """Inverse of the realised sampling fraction of each region: its population over its respondents.
+def design_weights(region: pd.Series, totals: Mapping[str, float], factors: FloatArray | None = None) -> FloatArray:
+    """Weights before calibration: respondents of a region stand for its population, in proportion to their factors.
+
+    Without factors this is the inverse of the realised sampling fraction; with non-response factors it is that
+    weight times the factor, on the scale of the population.
+
+    Parameters
+    ----------
+    region : Series
+        (n,) region of each respondent.
+    totals : mapping of str to float
+        Population of each region, persons.
+    factors : ndarray, optional
+        (n,) non-response factors.
 
     Raises
     ------
     MethodError
         A region has a population and no respondent, or the other way round.
     """
-    counts = region.value_counts()
-    absent = sorted(set(totals) ^ set(counts.index))
+    weight = np.ones(len(region)) if factors is None else factors
+    sums = pd.Series(weight, index=region.index).groupby(region).sum()
+    absent = sorted(set(totals) ^ set(sums.index))
     if absent:
         raise MethodError(
             f"design weights: {len(absent)} regions without respondents or population: {', '.join(absent)}"
         )
-    fraction = {area: totals[area] / counts[area] for area in totals}
-    weights: FloatArray = region.map(fraction).to_numpy(dtype=np.float64)
+    expansion = {area: totals[area] / sums[area] for area in totals}
+    weights: FloatArray = weight * region.map(expansion).to_numpy(dtype=np.float64)
     return weights
 
 

@@ -112,6 +112,8 @@ def test_cells_are_gathered_from_the_start_and_the_rest_joins_the_last():
 def test_design_weights_expand_each_region_to_its_population():
     region = pd.Series(["A", "A", "B"])
     np.testing.assert_allclose(design_weights(region, {"A": 10.0, "B": 7.0}), [5, 5, 7])
+    factors = np.array([1.0, 3.0, 2.0])
+    np.testing.assert_allclose(design_weights(region, {"A": 10.0, "B": 7.0}, factors), [2.5, 7.5, 7])
     with pytest.raises(MethodError, match="1 regions without respondents or population: C"):
         design_weights(region, {"A": 1.0, "B": 1.0, "C": 1.0})
 
