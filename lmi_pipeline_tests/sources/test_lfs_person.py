@@ -1,5 +1,6 @@
 """Person files of the UK Data Service: names, containers, variables by quarter and licence, codes, privacy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,16 @@ def test_special_licence_keeps_country_and_local_authority(tmp_path):
     assert core["birth_group"].tolist() == ["uk", "eu", "not_stated", "uk", "non_eu"]
     assert core["nationality_group"].tolist() == ["uk", "eu", "uk", "not_stated", "non_eu"]
     assert core["local_authority_code"].tolist()[0] == "E08000003"
+
+
+@pytest.mark.parametrize(("licence", "stem"), [("eul", "lfsp_od20_eul_pwt20"), ("sl", "lfsp_od20_sl_pwt20")])
+def test_a_reissued_file_is_read_under_its_licence_and_is_the_newest_edition(tmp_path, licence, stem):
+    path = write(tmp_path, people(licence=licence), f"{stem}.tab")
+    identity = replace(READER.identify(path), release=f"{stem}+0123abcd")
+    result = READER.read(path, identity)
+    assert set(result.frame["edition"]) == {f"{stem}+0123abcd"}
+    assert set(result.frame["licence_variant"]) == {licence}
+    assert len(result.notes) == 1
 
 
 @pytest.mark.parametrize("name", ["AGE", "INDC07M", "BUSHR", "HSERIALP", "GOVTOF2", "HIQUL15D", "SOC10M", "GOR9D"])

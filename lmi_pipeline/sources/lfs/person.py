@@ -31,6 +31,7 @@ MERSEYSIDE, NORTH_WEST = 3.0, 2.0
 _NAME = re.compile(
     r"lfsp_(?P<months>[a-z]{2})(?P<year>\d\d)_(?P<licence>eul|end_user|sl)(_pwt(?P<weight>\d\d))?(_[a-z0-9]+)*"
 )
+_REISSUE = re.compile(r"\+[0-9a-f]{8}$")
 _CALENDAR = {"jm": "01", "aj": "04", "js": "07", "od": "10"}
 _ROLLING = ("fa", "mm", "mj", "ja", "ao", "sn", "nj", "df")
 _TEXT = ("person_key", "household_key", "gor9d", "laua")
@@ -171,9 +172,14 @@ def identify_person(path: Path) -> FileIdentity | None:
     return FileIdentity("lfs", LAYOUT, stem, f"{century}{match['year']}-{_CALENDAR[match['months']]}")
 
 
+def _parts(edition: str) -> re.Match[str] | None:
+    """Parts of the name of an edition; a re-issue is named as the file it replaces, and its hash."""
+    return _NAME.fullmatch(_REISSUE.sub("", edition))
+
+
 def licence_variant(edition: str) -> str:
     """End user licence (``eul``) or special licence (``sl``), read from the edition."""
-    match = _NAME.fullmatch(edition)
+    match = _parts(edition)
     if match is None:
         raise SourceError("the name does not say under which licence the file is, expected eul or sl.", file=edition)
     return "sl" if match["licence"] == "sl" else "eul"
@@ -188,28 +194,61 @@ def read_person(path: Path, identity: FileIdentity) -> ReadResult:
         A variable is missing for this quarter and licence, a code is not catalogued, a person stands
         twice, or the file cannot be read. No message holds a value of a record.
     """
-    quarter, licence, file = str(identity.period), licence_variant(identity.release), path.name
-    names = variable_names(path)
+    licence, file, names = licence_variant(identity.release), path.name, variable_names(path)
     weights = resolve_weights(names, file)
+    frame, taken = _read_variables(path, identity, licence, names, weights)
+    _check_weights(frame, weights, file)
+    return ReadResult(frame, _notes(len(names), taken, identity.release, weights))
+
+
+def read_unweighted(path: Path, identity: FileIdentity, licence: str) -> ReadResult:
+    """Read the catalogued variables of a file of persons that has no weights, codes as issued.
+
+    Parameters
+    ----------
+    licence : str
+        ``eul`` or ``sl``, which says with the quarter which variables the file must have.
+
+    Raises
+    ------
+    SourceError
+        As :func:`read_person`, but no weight is expected.
+    """
+    names = variable_names(path)
+    frame, taken = _read_variables(path, identity, licence, names, None)
+    return ReadResult(frame, (_taken_note(len(names), taken),))
+
+
+def _read_variables(
+    path: Path, identity: FileIdentity, licence: str, names: list[str], weights: WeightNames | None
+) -> tuple[pd.DataFrame, int]:
+    """Checked rows of the raw table without the stamp of the vault, and how many variables were taken."""
+    quarter, file = str(identity.period), path.name
     _refuse_repeated_names(names, file)
     chosen = _choose(names, quarter, licence, file)
     texts = [name for column, name in chosen.items() if column in _TEXT]
     numbers = [name for column, name in chosen.items() if column not in _TEXT]
-    numbers += [name for name in (weights.analysis, weights.earnings) if name]
-    frame = _arrange(read_variables(path, numbers, texts), chosen, weights)
+    numbers += [name for name in (weights.analysis, weights.earnings) if name] if weights else []
+    table = read_variables(path, numbers, texts)
+    frame = _arrange(table, chosen)
     _check_nulls(frame, chosen, file)
     _check_codes(frame, chosen, file)
-    _check_weights(frame, weights, file)
     repeated = int(frame["person_key"].duplicated().sum())
     if repeated:
         raise SourceError(f"variable {chosen['person_key']}: {repeated} persons stand twice, expected once.", file=file)
+    if weights:
+        frame = frame.assign(**_weight_columns(table, weights))
     frame = frame.assign(quarter=quarter, edition=identity.release, licence_variant=licence)
-    return ReadResult(frame, _notes(len(names), len(numbers) + len(texts), identity.release, weights))
+    return frame, len(numbers) + len(texts)
+
+
+def _taken_note(there: int, taken: int) -> str:
+    return f"{taken} variables read, {there - taken} others are not catalogued and stay in the vault"
 
 
 def _notes(there: int, taken: int, edition: str, weights: WeightNames) -> tuple[str, ...]:
-    notes = [f"{taken} variables read, {there - taken} others are not catalogued and stay in the vault"]
-    match = _NAME.fullmatch(edition)
+    notes = [_taken_note(there, taken)]
+    match = _parts(edition)
     if match and match["weight"] and int(match["weight"]) != weights.analysis_year:
         notes.append(f"the name says pwt{match['weight']}, the newest weight in the file is {weights.analysis}")
     if weights.earnings is None:
@@ -246,7 +285,7 @@ def _choose(names: list[str], quarter: str, licence: str, file: str) -> dict[str
     return chosen
 
 
-def _arrange(table: pd.DataFrame, chosen: dict[str, str], weights: WeightNames) -> pd.DataFrame:
+def _arrange(table: pd.DataFrame, chosen: dict[str, str]) -> pd.DataFrame:
     """Our columns in the catalogue's order, null throughout where the file does not have the variable."""
     nothing = {
         True: pd.Series(None, index=table.index, dtype="str"),
@@ -257,11 +296,16 @@ def _arrange(table: pd.DataFrame, chosen: dict[str, str], weights: WeightNames) 
     }
     if chosen["govtof2"].upper() == "GOVTOF":
         columns["govtof2"] = columns["govtof2"].replace(MERSEYSIDE, NORTH_WEST)
-    columns["analysis_weight"] = table[weights.analysis]
-    columns["earnings_weight"] = table[weights.earnings] if weights.earnings else nothing[False]
-    earnings_year = np.nan if weights.earnings_year is None else float(weights.earnings_year)
-    frame = pd.DataFrame(columns)
-    return frame.assign(analysis_weight_year=weights.analysis_year, earnings_weight_year=earnings_year)
+    return pd.DataFrame(columns)
+
+
+def _weight_columns(table: pd.DataFrame, weights: WeightNames) -> dict[str, pd.Series | float]:
+    return {
+        "analysis_weight": table[weights.analysis],
+        "earnings_weight": table[weights.earnings] if weights.earnings else np.nan,
+        "analysis_weight_year": weights.analysis_year,
+        "earnings_weight_year": np.nan if weights.earnings_year is None else float(weights.earnings_year),
+    }
 
 
 def _check_nulls(frame: pd.DataFrame, chosen: dict[str, str], file: str) -> None:
