@@ -42,7 +42,7 @@ def test_pwt20_and_its_correction_differ_by_the_lag_alone():
     issued, corrected = catalog.weight_vintage("pwt20"), catalog.weight_vintage("pwt20_corrected")
     assert (issued.rti.month_lag, corrected.rti.month_lag) == (1, 0)
     assert issued.rti.model_copy(update={"month_lag": 0}) == corrected.rti
-    about = {"name", "title", "published_on", "origin", "note", "rti", "datasets"}
+    about = {"name", "title", "published_on", "origin", "note", "rti", "datasets", "compare_with"}
     assert issued.model_dump(exclude=about) == corrected.model_dump(exclude=about)
     assert (issued.origin, corrected.origin) == ("published", "ours")
     assert corrected.published_on is None

@@ -10,7 +10,7 @@ from lmi_pipeline.definitions import build
 
 pytestmark = pytest.mark.xdist_group("built")
 
-ASSETS = (
+WRITTEN_ONCE = (
     "core_census__area_characteristic",
     "core_lfs__quarterly_boost_person",
     "core_lfs__quarterly_dataset_weight",
@@ -25,11 +25,7 @@ ASSETS = (
     "core_rti__monthly_employees",
     "core_rti__monthly_employments",
     "core_rti__monthly_payroll",
-    "est_population__quarterly_control_pwt20",
-    "est_population__quarterly_control_pwt20_corrected",
-    "est_population__quarterly_control_pwt22",
-    "est_population__quarterly_control_pwt23",
-    "est_population__quarterly_control_pwt24",
+    "est_lfs__quarterly_response_factor",
     "est_population__quarterly_stock",
     "est_rti__quarterly_growth",
     "out_population__quarterly_birth_group",
@@ -49,6 +45,18 @@ ASSETS = (
 )
 
 
+def slices_of_the_reweighting() -> set[str]:
+    """Assets that write one slice of a table: by vintage, by vintage and dataset, or by table of the evaluation."""
+    vintages = catalog.weight_vintages().values()
+    names = {f"est_reweighting__impact_{code}" for code in catalog.codes("impact_table")}
+    names |= {f"{catalog.weighting_dataset(d).table}_{v.name}" for v in vintages for d in v.datasets}
+    names |= {f"est_lfs__quarterly_estimate_{v.name}" for v in vintages}
+    names |= {f"est_population__quarterly_cell_{v.name}" for v in vintages}
+    names |= {f"est_population__quarterly_tenure_{v.name}" for v in vintages if "tenure_region" in v.controls}
+    names |= {f"est_population__quarterly_control_{v.name}" for v in vintages if "birth_group" in v.controls}
+    return names
+
+
 @pytest.fixture
 def definitions(built):
     return build(built.settings())
@@ -56,7 +64,15 @@ def definitions(built):
 
 def test_assets_when_loaded_then_exactly_these(definitions):
     graph = definitions.resolve_asset_graph()
-    assert sorted(key.to_user_string() for key in graph.get_all_asset_keys()) == list(ASSETS)
+    assert sorted(key.to_user_string() for key in graph.get_all_asset_keys()) == sorted(
+        {*WRITTEN_ONCE, *slices_of_the_reweighting()}
+    )
+
+
+def test_weights_when_loaded_then_six_datasets_of_every_vintage_but_the_two_made_for_persons_only():
+    datasets = {name: set(vintage.datasets) for name, vintage in catalog.weight_vintages().items()}
+    assert {name for name, made in datasets.items() if made == {"lfs_person"}} == {"pwt18_tenure", "pwt20_corrected"}
+    assert {len(made) for name, made in datasets.items() if name not in ("pwt18_tenure", "pwt20_corrected")} == {6}
 
 
 def test_every_asset_has_description_owner_kind_version_and_columns(definitions):
