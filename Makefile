@@ -53,4 +53,4 @@ lock: $(STAMP)  ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes --quiet --custom-compile-command "make lock" -o requirements.lock
 
 clean:  ## remove everything made at run time (not the virtual environment)
-	rm -rf data/landing data/vault data/lake data/releases data/dagster data/synthetic
+	rm -rf data/landing data/vault data/lake data/releases data/reports data/dagster data/synthetic
