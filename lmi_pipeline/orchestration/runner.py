@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from lmi_pipeline import catalog
 from lmi_pipeline.errors import LmiError
 from lmi_pipeline.orchestration.intake import active_ledger
 from lmi_pipeline.orchestration.workspace import Workspace
@@ -99,8 +100,10 @@ def stages(definitions: dg.Definitions, keys: Sequence[dg.AssetKey]) -> list[Sta
 
 
 def quarters_in_vault(workspace: Workspace, source: str = "lfs") -> list[str]:
-    """Quarters for which the vault has a file in force."""
-    periods = active_ledger(workspace, source)["period"].dropna()
+    """Quarters for which the vault has a file in force, of a layout that every quarter has."""
+    ledger = active_ledger(workspace, source)
+    whole = [layout.name for layout in catalog.source(source).layouts if not layout.sparse]
+    periods = ledger.loc[ledger["layout"].isin(whole), "period"].dropna()
     return sorted(set(periods.astype(str)))
 
 
