@@ -130,16 +130,12 @@ def control_area_index(vintage: WeightVintage) -> tuple[list[str], np.ndarray]:
     return areas, np.array([areas.index(mapping[region]) for region in codes_of("region_gss")])
 
 
-def _by_birth(
-    lake: Lake, vintage: WeightVintage, whole: dict[str, FloatArray]
-) -> tuple[dict[str, FloatArray], str]:
+def _by_birth(lake: Lake, vintage: WeightVintage, whole: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], str]:
     """Cells by country of birth: from the controls after the base quarter, from the stocks before."""
     areas, index = control_area_index(vintage)
     groups = codes_of("birth_group")
     persons = base_year_persons(lake)
-    profile = control_cells.mean_age_profile(
-        persons, "analysis_weight", ages=codes_of("age_group"), groups=groups
-    )
+    profile = control_cells.mean_age_profile(persons, "analysis_weight", ages=codes_of("age_group"), groups=groups)
     stocks = _stocks(lake, vintage, areas)
     controls = lake.read(CONTROL, where={"weight_vintage": vintage.name, "area_code": areas})
     axes = {"area_code": areas, "birth_group": groups}
@@ -228,8 +224,8 @@ def _tenure_asset(vintage: WeightVintage) -> dg.AssetsDefinition:
             slice_={"weight_vintage": vintage.name},
             tags={"vintage": vintage.name},
             note=(
-                f"**Vintage {vintage.name}.** ONS did not publish the source of the tenure totals; the shares of 2019, before"
-                " interviewing changed, are this project's choice."
+                f"**Vintage {vintage.name}.** ONS did not publish the source of the tenure totals; the shares of 2019,"
+                " before interviewing changed, are this project's choice."
             ),
         ),
         deps=[cell_name(vintage.name), "core_lfs__quarterly_person", "core_lfs__quarterly_published_weight"],

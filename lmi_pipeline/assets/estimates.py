@@ -145,9 +145,9 @@ def _estimate_asset(dataset: WeightingDataset, vintage: WeightVintage) -> dg.Ass
             slice_={"weight_vintage": vintage.name},
             tags={"vintage": vintage.name, "dataset": dataset.name, "from_quarter": FIRST_QUARTER},
             note=(
-                f"**Vintage {vintage.name}: {vintage.title}.** Standard errors by linearisation: calibration residuals, the"
-                " household as cluster, the region as stratum. Quarters with official weights take region, sex and age as"
-                " their calibration, because the margins ONS used are not published."
+                f"**Vintage {vintage.name}: {vintage.title}.** Standard errors by linearisation: calibration residuals,"
+                " the household as cluster, the region as stratum. Quarters with official weights take region, sex and"
+                " age as their calibration, because the margins ONS used are not published."
             ),
         ),
         deps=[weight_name(dataset, vintage.name), "core_lfs__quarterly_person"],

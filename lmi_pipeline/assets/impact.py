@@ -185,7 +185,8 @@ def _described(rows: pd.DataFrame, absent: dict[str, str]) -> dict[str, dg.Metad
 def _write(context: dg.AssetExecutionContext, code: str, rows: pd.DataFrame, absent: dict[str, str]):
     stored = rows.rename(columns={"quarter": PERIOD})
     parts = [Part(code, fingerprint([frame_hash(stored)]), lambda _: stored)] if len(rows) else []
-    return slices_result(context, IMPACT, parts, **_described(rows, absent))
+    result = slices_result(context, IMPACT, parts)
+    return result._replace(metadata={**(result.metadata or {}), **_described(rows, absent)})
 
 
 def _identity(rows: pd.DataFrame, key: dg.AssetKey) -> dg.AssetCheckResult:

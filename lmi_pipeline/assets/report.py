@@ -86,8 +86,8 @@ def report_assets() -> list[dg.AssetsDefinition]:
         deps=[impact_name(code) for code in codes],
         group_name="publication",
         description=(
-            "One self-contained HTML page per weight vintage: the tables of the ONS reweighting article with charts and a"
-            " sentence each, the quality of the weights, and what everything was made from. For the data team: the"
+            "One self-contained HTML page per weight vintage: the tables of the ONS reweighting article with charts and"
+            " a sentence each, the quality of the weights, and what everything was made from. For the data team: the"
             " estimates have not passed the disclosure gate, so the pages are no part of a release."
         ),
         owners=["team:labour-market"],

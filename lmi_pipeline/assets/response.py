@@ -72,8 +72,8 @@ def response_assets() -> list[dg.AssetsDefinition]:
             FACTOR,
             tags={"from_quarter": FIRST_QUARTER},
             note=(
-                "The response model is this project's: ONS published that first contacts are adjusted with area-level census"
-                " data, not how. Quarters without a file of the issued sample have no factors."
+                "The response model is this project's: ONS published that first contacts are adjusted with area-level"
+                " census data, not how. Quarters without a file of the issued sample have no factors."
             ),
         ),
         deps=[ISSUED, CENSUS],
@@ -100,7 +100,9 @@ def response_assets() -> list[dg.AssetsDefinition]:
             Part(quarter, fingerprint([model, prints.get(slice_text({"quarter": quarter}), "")]), make)
             for quarter in wanted
         )
-        result = slices_result(context, FACTOR, parts, quarters_without_sample=len(context.partition_keys) - len(wanted))
-        return result._replace(metadata={**result.metadata, "model": dg.MetadataValue.json(shown)})
+        result = slices_result(
+            context, FACTOR, parts, quarters_without_sample=len(context.partition_keys) - len(wanted)
+        )
+        return result._replace(metadata={**(result.metadata or {}), "model": dg.MetadataValue.json(shown)})
 
     return [est_lfs__quarterly_response_factor]

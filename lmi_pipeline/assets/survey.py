@@ -160,13 +160,12 @@ class Survey:
     def _absent(self, quarter: str) -> str:
         there = sorted(self._panel(CELL)["quarter"].unique())
         why = "its population estimates and projections do not reach it"
-        if self.vintage.rti is not None and self.vintage.growth is not None and quarter > self.vintage.growth.base_quarter:
-            lag = self.vintage.rti.month_lag
+        rti, growth = self.vintage.rti, self.vintage.growth
+        if rti is not None and growth is not None and quarter > growth.base_quarter:
             why = (
-                f"RTI growth is missing for it, or for the same quarter of an earlier year since"
-                f" {self.vintage.growth.base_quarter}: it needs the three months ending"
-                f" {lag} month(s) before the quarter's end in both years, in release {self.vintage.rti.release} or a later"
-                " one, and natural change"
+                f"RTI growth is missing for it, or for the same quarter of an earlier year since {growth.base_quarter}:"
+                f" it needs the three months ending {rti.month_lag} month(s) before the quarter's end in both years, in"
+                f" release {rti.release} or a later one, and natural change"
             )
         span = f"{there[0]} to {there[-1]}, {len(there)} quarters" if there else "none"
         return f"weight vintage {self.vintage.name} has no population controls for {quarter} (there: {span}); {why}"
@@ -217,7 +216,15 @@ class Survey:
         for table in (PERSON, *([BOOST] if self.dataset.boost else []), *self._factor_tables()):
             prints = self.prints(table)
             made_from += [prints.get(slice_text({"quarter": period}), "") for period in self.periods(quarter)]
-        return fingerprint([self.vintage.model_dump_json(), self.dataset.model_dump_json(), population.fingerprint, WEIGHTING_VERSION, *made_from])
+        return fingerprint(
+            [
+                self.vintage.model_dump_json(),
+                self.dataset.model_dump_json(),
+                population.fingerprint,
+                WEIGHTING_VERSION,
+                *made_from,
+            ]
+        )
 
     def prints(self, table: str) -> dict[str, str]:
         """Fingerprints of a table's slices, read once."""

@@ -50,8 +50,9 @@ class Weigher:
         return self.survey.lake
 
     def is_official(self, quarter: str) -> bool:
-        """Whether a quarter keeps its official weights: it is before the reweighting, or some of its interviews are
-        before the first quarter with controls.
+        """Whether a quarter keeps its official weights.
+
+        It is before the reweighting, or some of its interviews are before the first quarter with controls.
         """
         first = self.survey.periods(quarter)[0]
         return quarter < self.survey.vintage.reweighted_from or first < FIRST_QUARTER
@@ -78,9 +79,7 @@ class Weigher:
         survey = self.survey
         persons, population = survey.persons(quarter), survey.population(quarter)
         factors, status = survey.factors(quarter, persons)
-        made = weigh(
-            persons, factors, population.cells, population.tenure, survey.dataset, survey.vintage.controls
-        )
+        made = weigh(persons, factors, population.cells, population.tenure, survey.dataset, survey.vintage.controls)
         frame = persons[["person_id", "household_id", WEEK, "region_gss"]].assign(
             weight=made.weights, base_weight=made.base_weights, non_response_factor=factors, weight_source="calibrated"
         )
@@ -119,9 +118,7 @@ class Weigher:
         self._report(quarter, frame, "official", flag, None)
         return frame.assign(quarter=quarter, weight_vintage=survey.vintage.name, synthetic=flag)
 
-    def _report(
-        self, quarter: str, frame: pd.DataFrame, status: str, flag: str, made: DatasetWeights | None
-    ) -> None:
+    def _report(self, quarter: str, frame: pd.DataFrame, status: str, flag: str, made: DatasetWeights | None) -> None:
         """Write the quality of the weights, before the weights themselves."""
         keys = {
             "quarter": quarter,
@@ -170,8 +167,10 @@ def _reproduced(lake: Lake, weigher: Weigher, quarters: list[str], key: dg.Asset
 
 def _quality(lake: Lake, weigher: Weigher, quarters: list[str]) -> dg.MetadataValue:
     """Markdown table of the quality of the weights by quarter."""
-    names = ["quarter", "respondent_count", "g_minimum", "g_maximum", "design_effect", "effective_size", "control_count",
-             "collapsed_count", "not_stated_share", "non_response_status"]  # fmt: skip
+    names = [
+        "quarter", "respondent_count", "g_minimum", "g_maximum", "design_effect", "effective_size",
+        "control_count", "collapsed_count", "not_stated_share", "non_response_status",
+    ]  # fmt: skip
     where = {"weight_vintage": weigher.survey.vintage.name, "dataset_name": weigher.survey.dataset.name}
     frame = lake.read(WEIGHTING, where={**where, "quarter": quarters, "area_code": catalog.UNITED_KINGDOM})
     shown = frame.sort_values("quarter")[names].round(3).fillna("")
@@ -245,10 +244,13 @@ def _weight_asset(dataset: WeightingDataset, vintage: WeightVintage) -> dg.Asset
         )
         if not wanted:
             return result._replace(check_results=[*result.check_results, _none_checked(context.asset_key)])
-        quality = {"quality": _quality(workspace.lake, weigher, wanted), **_distribution(workspace.lake, weigher, wanted)}
+        quality = {
+            "quality": _quality(workspace.lake, weigher, wanted),
+            **_distribution(workspace.lake, weigher, wanted),
+        }
         checked = _reproduced(workspace.lake, weigher, wanted, context.asset_key)
         return result._replace(
-            metadata={**result.metadata, **quality}, check_results=[*result.check_results, checked]
+            metadata={**(result.metadata or {}), **quality}, check_results=[*result.check_results, checked]
         )
 
     return weights

@@ -80,7 +80,7 @@ def slices_result(
             if not keep_going:
                 raise
             failures[part.value] = str(error)
-            context.log.error("%s %s = %s: %s", table_name, writer.column, part.value, error)
+            context.log.warning("%s %s = %s: %s", table_name, writer.column, part.value, error)
     if failures:
         _report_partial(context, writer, failures)
     return dg.MaterializeResult(

@@ -114,7 +114,7 @@ def split_by_birth_group(
     shares = birth_totals / birth_totals.sum(axis=1, keepdims=True)
     by_age = _shares(age_profile) / _shares(age_profile.sum(axis=0, keepdims=True))
     seed = cells[..., None] * shares[area_of_region][:, None, None, :] * by_age[None, None, :, :]
-    fitted = seed
+    fitted: FloatArray = seed
     for _ in range(_STEPS):
         sums = fitted.sum(axis=-1)
         fitted = fitted * np.divide(cells, sums, out=np.zeros_like(cells), where=sums > 0)[..., None]
@@ -166,7 +166,7 @@ def mean_age_profile(persons: pd.DataFrame, weight: str, *, ages: Sequence[str],
     absent = sorted(set(groups) - set(labels(kept, "birth_group", "persons")))
     if absent:
         raise MethodError(f"persons: nobody in birth group {', '.join(absent)}")
-    summed = kept.groupby(["age_group", "birth_group"])[weight].sum().unstack(fill_value=0.0)
+    summed = kept.groupby(["age_group", "birth_group"])[weight].sum().unstack(fill_value=0)
     profile: FloatArray = summed.reindex(index=list(ages), columns=list(groups), fill_value=0.0).to_numpy(dtype=float)
     return profile
 

@@ -25,7 +25,8 @@ def weight_report(
     areas : ndarray
         (n,) area of each respondent.
     base_weights : ndarray, optional
-        (n,) weights before calibration; without them the columns of the g-weights are empty.
+        (n,) weights before calibration; without them the columns of the g-weights are empty. Respondents whose base
+        weight is zero have no g-weight.
     whole : str
         Area code of the row for all respondents.
 
@@ -56,8 +57,9 @@ def largest_weights(weights: FloatArray, count: int = 10) -> tuple[float, ...]:
 
 
 def kish(weights: FloatArray) -> float:
-    """Design effect of unequal weights: n sum w^2 / (sum w)^2 (Kish 1965)."""
-    return len(weights) * float(np.square(weights).sum()) / float(weights.sum()) ** 2
+    """Design effect of unequal weights: n sum w^2 / (sum w)^2 (Kish 1965); not a number where they sum to zero."""
+    total = float(weights.sum())
+    return len(weights) * float(np.square(weights).sum()) / total**2 if total else float("nan")
 
 
 def _row(
@@ -78,10 +80,10 @@ def _row(
 
 
 def _factors(weights: FloatArray, base_weights: FloatArray | None) -> dict[str, object]:
-    if base_weights is None:
+    if base_weights is None or not base_weights.any():
         names = ("g_minimum", "g_mean", "g_maximum", "share_g_below_half", "share_g_above_two", "design_effect_before")
         return dict.fromkeys(names, np.nan)
-    g = weights / base_weights
+    g = weights[base_weights != 0] / base_weights[base_weights != 0]
     return {
         "g_minimum": float(g.min()),
         "g_mean": float(g.mean()),
@@ -115,7 +117,7 @@ def weight_histogram(
     low, high = np.quantile(both, [0.01, 0.99])
     edges = np.linspace(low, max(high, low * (1 + 1e-9) + 1e-9), bins + 1)
     counts = np.stack([np.bincount(_bin(values, edges), minlength=bins) for values in (base_weights, weights)])
-    scarce = ((counts > 0) & (counts < fewest)).any(axis=0)
+    scarce = np.asarray(((counts > 0) & (counts < fewest)).any(axis=0))
     scarce[0] = False
     group = np.cumsum(~scarce) - 1
     joined = np.stack([np.bincount(group, row) for row in counts])

@@ -12,10 +12,10 @@ WEIGHT_GROUPS = ("lfs_weights", "aps_weights", "lfs_estimates")
 
 def monthly_refresh() -> dg.UnresolvedAssetJobDefinition:
     """Everything that restates its history each month: panels, growth, controls, marts, release."""
-    quarterly = dg.AssetSelection.groups("lfs") - dg.AssetSelection.assets(
+    quarterly: dg.AssetSelection = dg.AssetSelection.groups("lfs") - dg.AssetSelection.assets(
         "vault_lfs__file", "raw_lfs__published_cell", "core_lfs__quarterly_published_series"
     )
-    quarterly |= dg.AssetSelection.groups(*WEIGHT_GROUPS)
+    quarterly = quarterly | dg.AssetSelection.groups(*WEIGHT_GROUPS)
     return dg.define_asset_job(
         "monthly_refresh",
         selection=dg.AssetSelection.all() - quarterly,
