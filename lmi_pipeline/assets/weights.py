@@ -96,15 +96,10 @@ class Weigher:
             There is no official weight of a suffix the vintage may have.
         """
         survey = self.survey
-        if survey.dataset.official == "dataset_file":
-            issued = self.lake.read(DATASET_FILE, where={"quarter": quarter, "dataset_name": survey.dataset.name})
-        else:
-            issued = self.lake.read(PUBLISHED, where={"quarter": quarter})
-        suffix = int(survey.vintage.name[3:5])
-        issued = issued[issued["analysis_weight_year"] <= suffix]
+        issued = self._issued(quarter)
         if issued.empty:
             raise MethodError(
-                f"{survey.dataset.name} {quarter}: no official weight with a suffix up to {suffix} in the lake"
+                f"{survey.dataset.name} {quarter}: no official weight up to that of {survey.vintage.name} in the lake"
             )
         persons = survey.persons(quarter)
         weights = newest_edition(issued)[["person_id", "analysis_weight", "synthetic"]]
@@ -117,6 +112,22 @@ class Weigher:
         frame = frame.assign(base_weight=np.nan, non_response_factor=np.nan, weight_source=source)
         self._report(quarter, frame, "official", flag, None)
         return frame.assign(quarter=quarter, weight_vintage=survey.vintage.name, synthetic=flag)
+
+    def _issued(self, quarter: str) -> pd.DataFrame:
+        """Official weights of a quarter that the vintage may have; empty where none was delivered."""
+        dataset = self.survey.dataset
+        table, where = PUBLISHED, {"quarter": quarter}
+        if dataset.official == "dataset_file":
+            table, where = DATASET_FILE, {**where, "dataset_name": dataset.name}
+        if not self.lake.exists(table):
+            return pd.DataFrame()
+        issued = self.lake.read(table, where=where)
+        return issued[issued["analysis_weight_year"] <= int(self.survey.vintage.name[3:5])]
+
+    def lacks_official(self, quarter: str) -> bool:
+        """Whether a quarter would keep its official weights and there is no file of them."""
+        official = self.is_official(quarter) and self.survey.dataset.official == "dataset_file"
+        return official and self._issued(quarter).empty
 
     def _report(self, quarter: str, frame: pd.DataFrame, status: str, flag: str, made: DatasetWeights | None) -> None:
         """Write the quality of the weights, before the weights themselves."""
@@ -233,14 +244,16 @@ def _weight_asset(dataset: WeightingDataset, vintage: WeightVintage) -> dg.Asset
     def weights(context: dg.AssetExecutionContext):
         workspace: Workspace = context.resources.workspace
         weigher = Weigher(Survey(workspace.lake, vintage, dataset))
-        wanted = [quarter for quarter in context.partition_keys if not weigher.ends_before(quarter)]
+        in_time = [quarter for quarter in context.partition_keys if not weigher.ends_before(quarter)]
+        wanted = [quarter for quarter in in_time if not weigher.lacks_official(quarter)]
         result = slices_result(
             context,
             dataset.table,
             (weigher.part(quarter) for quarter in wanted),
             fixed={"weight_vintage": vintage.name},
             keep_going=True,
-            quarters_after_the_vintage=len(context.partition_keys) - len(wanted),
+            quarters_after_the_vintage=len(context.partition_keys) - len(in_time),
+            quarters_without_official_file=len(in_time) - len(wanted),
         )
         if not wanted:
             return result._replace(check_results=[*result.check_results, _none_checked(context.asset_key)])
