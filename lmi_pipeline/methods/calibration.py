@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.calibration_cells import Cells, collapse
-from lmi_pipeline.methods.calibration_checks import ControlExamination, examine_cells
-from lmi_pipeline.methods.calibration_solver import Problem, Solution, solve
+from lmi_pipeline.methods.calibration_checks import ControlExamination, examine_cells, require_reachable
+from lmi_pipeline.methods.calibration_solver import Problem, Solution, rounding_error, solve
 from lmi_pipeline.methods.distances import Distance, Raking
-from lmi_pipeline.methods.margins import IntArray, Margin, control_labels, control_totals, relative_size
+from lmi_pipeline.methods.margins import IntArray, Margin, control_labels, control_sizes, control_totals
 from lmi_pipeline.methods.tables import FloatArray, floats
 
 _AT_BOUND = 1e-6
+_CLOSE = 1e-7
 _WORST = 5
 
 
@@ -118,13 +119,15 @@ def calibrate(
     Raises
     ------
     MethodError
-        Before solving: controls without a unit, or that disagree, by name and size. After: controls not met within
-        the iterations or bounds, the worst by name.
+        Before solving: controls without a unit, that disagree, or that no factors within the bounds of the distance
+        can meet, by name and size. After: controls not met within the iterations or bounds, the worst by name.
 
     Notes
     -----
-    A control of zero with units in it gives them weight zero under raking; under the linear distance it is met like
-    any other, and under bounds above zero it cannot be met.
+    A control of zero with units in it: under raking its units have weight zero and are left out before solving
+    (where no auxiliary is negative); under the linear distance it is met like any other, so that its weights cancel;
+    under the truncated linear distance likewise if the lower bound is zero; and with a lower bound above zero it
+    cannot be met, which is an error before solving.
     """
     law = Raking() if distance is None else distance
     cells = collapse(base_weights, margins, scale=scale, household=household)
@@ -134,7 +137,12 @@ def calibrate(
     if not best_effort:
         examined.raise_if_inconsistent()
     kept = examined.kept
-    problem = Problem(cells.auxiliaries[live][:, kept], cells.weights[live], cells.scale[live], totals[kept])
+    used = cells.auxiliaries[live][:, kept]
+    sizes = control_sizes(margins)[kept]
+    problem = Problem(used, cells.weights[live], cells.scale[live], totals[kept], sizes)
+    if not best_effort:
+        labels = control_labels(margins)
+        require_reachable(used, problem.weights, totals[kept], [labels[at] for at in kept], law)
     begin = np.zeros(len(kept)) if start is None else _started(start, len(totals))[kept]
     solution = solve(problem, law, begin, tolerance=tolerance, max_iterations=max_iterations)
     return _result(cells, live, examined, solution, margins, law, best_effort=best_effort, tolerance=tolerance)
@@ -183,8 +191,10 @@ def _result(
     factor = np.zeros(len(cells.weights))
     factor[live] = law.ratio(cells.scale[live] * (cells.auxiliaries[live] @ multipliers))
     residuals = cells.auxiliaries.T @ (cells.weights * factor) - totals
-    errors = np.abs(residuals) / relative_size(totals)
-    met = solution.converged and bool((errors <= max(tolerance * 10, 1e-7)).all())
+    size = control_sizes(margins)
+    allowed = max(10 * tolerance, _CLOSE) + rounding_error(cells.auxiliaries, cells.weights, factor) / size
+    errors = np.abs(residuals) / size
+    met = solution.converged and bool((errors <= allowed).all())
     if not met and not best_effort:
         raise MethodError(_not_met(labels, errors, solution, law))
     g_weights = factor[cells.cell]
@@ -217,7 +227,7 @@ def _share_at_bounds(g_weights: FloatArray, law: Distance) -> float:
 
 def _not_met(labels: list[str], errors: FloatArray, solution: Solution, law: Distance) -> str:
     worst = np.argsort(-errors, kind="stable")[:_WORST]
-    shown = "; ".join(f"{labels[at]} off by {errors[at]:.2%}" for at in worst if errors[at] > 0)
+    shown = "; ".join(f"{labels[at]} off by {100 * errors[at]:.3g} %" for at in worst if errors[at] > 0)
     bounded = np.isfinite(law.upper)
     advice = "widen the bounds, or merge cells" if bounded else "merge cells with few respondents, or check the totals"
     return (

@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from lmi_pipeline.methods.distances import Distance
-from lmi_pipeline.methods.margins import IntArray, relative_size
-from lmi_pipeline.methods.tables import FloatArray
+from lmi_pipeline.methods.margins import IntArray
+from lmi_pipeline.methods.tables import FloatArray, floats
 
 ARMIJO = 1e-4
 HALVINGS = 40
@@ -54,7 +54,7 @@ class Batch:
 
     def by_block(self, values: FloatArray) -> FloatArray:
         """Sum over the controls of each block."""
-        return np.bincount(self.block, values, minlength=self.blocks)
+        return floats(np.bincount(self.block, values, minlength=self.blocks))
 
     def step(self, state: "_State") -> FloatArray:
         """Newton step of every block; numpy.linalg.LinAlgError if the curvature of one is singular."""
@@ -84,6 +84,7 @@ def make_batch(
     weights: FloatArray,
     scale: FloatArray,
     totals: FloatArray,
+    size: FloatArray,
     groups: Sequence[tuple[IntArray, IntArray]],
     distance: Distance,
 ) -> Batch | None:
@@ -91,8 +92,8 @@ def make_batch(
 
     Parameters
     ----------
-    x, weights, scale, totals
-        The problem in cells: (C, p), (C,), (C,), (p,).
+    x, weights, scale, totals, size
+        The problem in cells: (C, p), (C,), (C,), (p,), (p,).
     groups : sequence
         Controls and cells of every block.
     distance : Distance
@@ -106,7 +107,6 @@ def make_batch(
     for number, (controls, cells) in enumerate(groups):
         block[controls], slot[controls], cell_block[cells] = number, np.arange(len(controls)), number
     pairs = _pair_operator(x, lengths, block, slot, (len(groups), width))
-    size = relative_size(totals)
     return Batch(
         x, sp.csr_array(x.T), weights, scale, totals, size, distance, block, slot, cell_block, len(groups), width, pairs
     )

@@ -81,7 +81,7 @@ def collapse(
     cell, first = distinct(_unit_keys(margins, variance, n))
     if household is None:
         matrix = design_matrix([_rows(margin, first) for margin in margins], len(first))
-        summed = np.bincount(cell, weights, minlength=len(first))
+        summed = floats(np.bincount(cell, weights, minlength=len(first)))
         return Cells(matrix, summed, 1 / variance[first], cell, weights, first[summed > 0])
     used = first[np.bincount(cell, weights, minlength=len(first)) > 0]
     return _household_cells(weights, variance, design_matrix(margins, n), household, used)
@@ -99,7 +99,7 @@ def _household_cells(
     mean.sort_indices()
     mean_weight, mean_variance = (sums @ weights) / members, (sums @ variance) / members
     cell, first = distinct(_row_hashes(mean, mean_variance))
-    summed = np.bincount(cell, mean_weight * members, minlength=len(first))
+    summed = floats(np.bincount(cell, mean_weight * members, minlength=len(first)))
     return Cells(sp.csr_array(mean[first]), summed, 1 / mean_variance[first], cell[home], mean_weight[home], examples)
 
 

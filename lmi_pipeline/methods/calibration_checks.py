@@ -18,11 +18,15 @@ from scipy.sparse.csgraph import connected_components
 
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.calibration_cells import Cells, collapse
-from lmi_pipeline.methods.margins import IntArray, Margin, control_labels, control_totals
+from lmi_pipeline.methods.control_names import Names, describe_conflict, name_cells
+from lmi_pipeline.methods.distances import Distance
+from lmi_pipeline.methods.margins import IntArray, Margin, control_totals
 from lmi_pipeline.methods.tables import FloatArray
 
 _RANK_TOLERANCE = 1e-10
 _SHOWN = 5
+_CONFLICT = ["controls", "first", "second", "size", "relative_size"]
+_INVOLVED = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +38,8 @@ class ControlExamination:
     empty : tuple of str
         Controls that are not zero and have no unit.
     conflicts : DataFrame
-        ``controls`` (text), ``first``, ``second`` (sums that should be equal), ``relative_size``; the most specific
-        conflicts first.
+        ``controls`` (text), ``first``, ``second`` (sums that should be equal), ``size`` (first less second) and
+        ``relative_size``; the most specific conflicts first.
     structural_zeros : tuple of str
         Controls of zero that have units.
     redundant : tuple of str
@@ -85,16 +89,17 @@ def examine_controls(
 
 def examine_cells(cells: Cells, margins: Sequence[Margin], *, tolerance: float) -> ControlExamination:
     """As :func:`examine_controls`, on a problem that is already collapsed."""
-    labels, totals = control_labels(margins), control_totals(margins)
+    names, totals = Names(margins), control_totals(margins)
+    labels = names.labels
     x = cells.auxiliaries[cells.weights > 0]
     filled = np.asarray(abs(x).sum(axis=0)).ravel() > 0
     empty = np.flatnonzero(~filled & (totals != 0))
     pairs = _pair_conflicts(cells.examples, margins, tolerance)
-    kept, redundant, implied = _independent(x, cells.weights[cells.weights > 0], totals, filled)
-    conflicts = pairs if len(pairs) else _rank_conflicts(labels, totals, redundant, implied, tolerance)
+    kept, redundant, followers = _independent(x, cells.weights[cells.weights > 0], totals, filled)
+    conflicts = pairs if len(pairs) else _rank_conflicts(names, totals, followers, tolerance)
     return ControlExamination(
         empty=tuple(labels[at] for at in empty),
-        conflicts=conflicts,
+        conflicts=conflicts.assign(size=conflicts["first"] - conflicts["second"])[_CONFLICT],
         structural_zeros=tuple(labels[at] for at in np.flatnonzero(filled & (totals == 0))),
         redundant=tuple(labels[at] for at in redundant),
         kept=kept,
@@ -135,27 +140,27 @@ def _conflicts_of_pair(
 def _describe(
     a: Margin, b: Margin, of_a: IntArray, of_b: IntArray, sum_a: float, sum_b: float
 ) -> tuple[int, str, float, float, float]:
-    relative = float((sum_a - sum_b) / sum_b) if sum_b else np.inf
-    side = "above" if relative > 0 else "below"
-    text = f"{_name(a, of_a)} is {abs(relative):.2%} {side} {_name(b, of_b)}"
+    text, relative = describe_conflict(name_cells(a, of_a), float(sum_a), name_cells(b, of_b), float(sum_b))
     return len(of_a) + len(of_b), text, float(sum_a), float(sum_b), relative
 
 
-def _name(margin: Margin, cells: IntArray) -> str:
-    if len(cells) == 1:
-        return f"{margin.name}: {margin.labels[cells[0]]}"
-    if len(cells) == len(margin.labels):
-        return f"{margin.name} in all"
-    return f"{margin.name} over {len(cells)} cells ({margin.labels[cells[0]]} ...)"
+@dataclass(frozen=True, slots=True, eq=False)
+class _Followers:
+    """Controls `rest` that follow from those of `basis`, as the sums `share.T` of their totals: one block."""
+
+    basis: IntArray
+    rest: IntArray
+    share: FloatArray
 
 
 def _independent(
     x: "sp.csr_array", weights: FloatArray, totals: FloatArray, filled: np.ndarray
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """Controls that are independent, those that follow, and what the followers are implied to be."""
+) -> tuple[IntArray, IntArray, list[_Followers]]:
+    """Controls that are independent, those that follow, and how they follow."""
     cross = sp.csr_array(x.T @ (sp.diags_array(weights) @ x))
     _, block = connected_components(cross, directed=False)
-    kept, redundant, implied = [], [], []
+    kept: list[IntArray] = []
+    followers: list[_Followers] = []
     order = np.argsort(block, kind="stable")
     for members in np.split(order, np.flatnonzero(np.diff(block[order])) + 1):
         inside = members[filled[members]]
@@ -163,12 +168,13 @@ def _independent(
             continue
         part = cross[inside][:, inside].toarray()
         size = np.sqrt(np.diag(part))
-        basis, rest = pivoted(part / size[:, None] / size)
+        even = part / size[:, None] / size
+        basis, rest = pivoted(even)
         kept.append(inside[basis])
         if len(rest):
-            redundant.append(inside[rest])
-            implied.append(_implied(part, basis, rest, totals[inside]))
-    return _joined(kept, sort=True), _joined(redundant), np.concatenate([np.zeros(0), *implied])
+            share = _share(even, basis, rest) / size[basis][:, None] * size[rest]
+            followers.append(_Followers(inside[basis], inside[rest], share))
+    return _joined(kept, sort=True), _joined([block.rest for block in followers]), followers
 
 
 def pivoted(matrix: FloatArray) -> tuple[IntArray, IntArray]:
@@ -178,26 +184,66 @@ def pivoted(matrix: FloatArray) -> tuple[IntArray, IntArray]:
     return np.sort(order[:rank]), np.sort(order[rank:])
 
 
-def _implied(part: FloatArray, basis: IntArray, rest: IntArray, totals: FloatArray) -> FloatArray:
-    share = scipy.linalg.solve(part[np.ix_(basis, basis)], part[np.ix_(basis, rest)], assume_a="pos")
-    implied: FloatArray = share.T @ totals[basis]
-    return implied
+def _share(even: FloatArray, basis: IntArray, rest: IntArray) -> FloatArray:
+    """What the followers take of each control of the basis, from cross-products with unit diagonal."""
+    factor = scipy.linalg.cho_factor(even[np.ix_(basis, basis)], check_finite=False)
+    share: FloatArray = scipy.linalg.cho_solve(factor, even[np.ix_(basis, rest)], check_finite=False)
+    return share
 
 
 def _rank_conflicts(
-    labels: list[str], totals: FloatArray, redundant: IntArray, implied: FloatArray, tolerance: float
+    names: Names, totals: FloatArray, followers: Sequence[_Followers], tolerance: float
 ) -> pd.DataFrame:
-    stated = totals[redundant]
-    scale = np.maximum(np.maximum(np.abs(stated), np.abs(implied)), np.abs(totals).mean() * _RANK_TOLERANCE)
-    relative = (stated - implied) / scale
-    wrong = np.flatnonzero(np.abs(relative) > max(tolerance, 1e-6))
-    texts = [
-        f"{labels[redundant[at]]} is {abs(relative[at]):.2%} {'above' if relative[at] > 0 else 'below'} what the other"
-        " controls imply"
-        for at in wrong
+    """Controls that follow from others and are stated to be something else."""
+    rows = []
+    for block in followers:
+        stated, implied = totals[block.rest], block.share.T @ totals[block.basis]
+        terms = np.abs(block.share).T @ np.abs(totals[block.basis])
+        apart = np.abs(stated - implied)
+        allowed = max(tolerance, _INVOLVED) * np.maximum(np.abs(stated), np.abs(implied)) + _RANK_TOLERANCE * terms
+        for at in np.flatnonzero(apart > allowed):
+            involved = block.basis[np.abs(block.share[:, at]) > _INVOLVED * np.abs(block.share[:, at]).max()]
+            others = f"what {names.summary(involved)} imply"
+            text, relative = describe_conflict(names.labels[block.rest[at]], stated[at], others, implied[at])
+            rows.append((text, float(stated[at]), float(implied[at]), relative))
+    return pd.DataFrame(rows, columns=["controls", "first", "second", "relative_size"])
+
+
+def require_reachable(
+    x: "sp.csr_array", weights: FloatArray, totals: FloatArray, labels: Sequence[str], law: Distance
+) -> None:
+    """Raise MethodError for controls that no factors within the bounds of a distance can meet, each by itself.
+
+    Parameters
+    ----------
+    x : csr_array
+        (C, p) auxiliaries.
+    weights, totals : ndarray
+        (C,) base weights and (p,) controls.
+    labels : sequence of str
+        (p,) names of the controls.
+    law : Distance
+    """
+    if not np.isfinite(law.lower):
+        return
+    rising, falling = x.maximum(0).T @ weights, x.minimum(0).T @ weights
+    highest, lowest = law.lower * falling, law.lower * rising
+    upper = law.upper if np.isfinite(law.upper) else np.finfo(float).max
+    with np.errstate(over="ignore"):
+        highest, lowest = highest + upper * rising, lowest + upper * falling
+    slack = _RANK_TOLERANCE * (np.abs(totals) + rising - falling)
+    out = np.flatnonzero((totals > highest + slack) | (totals < lowest - slack))
+    if not len(out):
+        return
+    whole = rising + falling
+    told = [
+        f"{labels[at]} needs factors of {totals[at] / whole[at]:.3g} on average" if whole[at] else labels[at]
+        for at in out[:_SHOWN]
     ]
-    return pd.DataFrame(
-        {"controls": texts, "first": stated[wrong], "second": implied[wrong], "relative_size": relative[wrong]}
+    more = f"; and {len(out) - _SHOWN} more" if len(out) > _SHOWN else ""
+    raise MethodError(
+        f"calibration ({law.name}): {len(out)} controls cannot be met with factors from {law.lower:g} to {law.upper:g}:"
+        f" {'; '.join(told)}{more} (widen the bounds, merge cells, or correct the totals)"
     )
 
 

@@ -4,9 +4,13 @@ The multipliers minimise sum_c D_c / q_c G(q_c x_c'lambda) - T'lambda, G the int
 gradient is what the weights give less the controls (Deville and Särndal 1992, equation 2.6). Controls that share no
 cell, such as those of different regions, form independent blocks: many small ones are solved together, others one by
 one.
+
+Auxiliaries are divided by their largest value, so that incomes and counts of persons may stand side by side. Where
+rounding keeps a control from the tolerance, the rounding error of its own sum is what counts.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import scipy.linalg
@@ -15,27 +19,35 @@ from scipy.sparse.csgraph import connected_components
 
 from lmi_pipeline.methods.calibration_batch import ARMIJO, HALVINGS, make_batch, newton
 from lmi_pipeline.methods.distances import Distance
-from lmi_pipeline.methods.margins import IntArray, relative_size
+from lmi_pipeline.methods.margins import IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
 _DENSE_LIMIT = 6_000_000
 _DENSE_SHARE = 0.1
 _RIDGE = 1e-10
+_ROUNDING = 64 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """A calibration in cells: auxiliaries (C, p), weights (C,), scale (C,), totals (p,), all controls independent."""
+    """A calibration in cells, all controls independent.
+
+    Auxiliaries (C, p), weights (C,), scale (C,), totals (p,), and what the error of each is relative to (p,).
+    """
 
     auxiliaries: "sp.csr_array"
     weights: FloatArray
     scale: FloatArray
     totals: FloatArray
+    size: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """Multipliers (p,) with the most iterations of a block, whether all converged, and the number of blocks."""
+    """Multipliers (p,) with the most iterations of a block, whether all converged, and the number of blocks.
+
+    Where a block did not converge its multipliers are those that came nearest.
+    """
 
     multipliers: FloatArray
     iterations: int
@@ -65,6 +77,11 @@ class _Block:
         result: FloatArray = self.totals - self.x.T @ (self.weights * self.distance.ratio(u))
         return result
 
+    def rounded(self, u: FloatArray, missing: FloatArray, tolerance: float) -> bool:
+        """Whether every control is met but for what rounding does to its sum."""
+        noise = rounding_error(self.x, self.weights, self.distance.ratio(u))
+        return bool((np.abs(missing) <= tolerance * self.size + noise).all())
+
     def curvature(self, u: FloatArray) -> FloatArray:
         slope = self.weights * self.scale * self.distance.slope(u)
         if sp.issparse(self.x):
@@ -84,25 +101,61 @@ def solve(
     problem : Problem
     distance : Distance
     start : ndarray
-        (p,) multipliers to begin with.
+        (p,) multipliers to begin with; those of zero are used instead where they are nearer or where these lead
+        nowhere.
     tolerance : float
         Largest error of a control, relative to its size.
     max_iterations : int
         Newton steps of a block.
     """
-    multipliers, iterations, converged = start.copy(), 0, True
-    groups = _blocks(problem)
-    x, weights, scale, totals = problem.auxiliaries, problem.weights, problem.scale, problem.totals
-    batch = make_batch(x, weights, scale, totals, groups, distance)
-    found = None if batch is None else newton(batch, start, tolerance, max_iterations)
-    if found is not None:
-        return Solution(*found, len(groups))
+    largest = _largest(problem.auxiliaries)
+    even = _divided(problem, largest)
+    groups = _blocks(even)
+    begin = _nearer(even, distance, start * largest)
+    x, weights, scale, totals = even.auxiliaries, even.weights, even.scale, even.totals
+    batch = make_batch(x, weights, scale, totals, even.size, groups, distance)
+    found = None if batch is None else newton(batch, begin, tolerance, max_iterations)
+    if found is not None and found[2]:
+        return Solution(found[0] / largest, found[1], True, len(groups))
+    multipliers, iterations, converged = begin.copy(), 0, True
     for controls, rows in groups:
-        block = _cut(problem, controls, rows, distance)
-        solved, steps, met = _newton(block, start[controls], tolerance, max_iterations)
+        block = _cut(even, controls, rows, distance)
+        solved, steps, met = _newton(block, begin[controls], tolerance, max_iterations)
+        if not met and begin[controls].any():
+            solved, steps, met = _newton(block, np.zeros(len(controls)), tolerance, max_iterations)
         multipliers[controls] = solved
         iterations, converged = max(iterations, steps), converged and met
-    return Solution(multipliers, iterations, converged, len(groups))
+    return Solution(multipliers / largest, iterations, converged, len(groups))
+
+
+def rounding_error(x: "FloatArray | sp.csr_array", weights: FloatArray, ratio: FloatArray) -> FloatArray:
+    """Size of the rounding error in sums of auxiliaries (C, p) weighted by weights times ratio (C,): shape (p,)."""
+    error: FloatArray = _ROUNDING * (abs(x).T @ (weights * (1 + np.abs(ratio))))
+    return error
+
+
+def _largest(x: "sp.csr_array") -> FloatArray:
+    """Largest size of each auxiliary; 1 where all are zero."""
+    size = np.zeros(x.shape[1])
+    np.maximum.at(size, x.indices, np.abs(x.data))
+    return np.where(size > 0, size, 1.0)
+
+
+def _divided(problem: Problem, largest: FloatArray) -> Problem:
+    if (largest == 1).all():
+        return problem
+    x = problem.auxiliaries
+    even = sp.csr_array((x.data / largest[x.indices], x.indices, x.indptr), shape=x.shape)
+    return Problem(even, problem.weights, problem.scale, problem.totals / largest, problem.size / largest)
+
+
+def _nearer(problem: Problem, distance: Distance, start: FloatArray) -> FloatArray:
+    """The start, or zeros where the dual objective is no higher there."""
+    if not start.any():
+        return start
+    u = problem.scale * (problem.auxiliaries @ start)
+    objective = float((problem.weights / problem.scale) @ distance.cost(u) - problem.totals @ start)
+    return start if objective < 0 else np.zeros_like(start)
 
 
 def _blocks(problem: Problem) -> list[tuple[IntArray, IntArray]]:
@@ -122,34 +175,35 @@ def _members(group: IntArray, count: int) -> list[IntArray]:
     """Positions of each group, in order."""
     order = np.argsort(group, kind="stable")
     edges = np.searchsorted(group[order], np.arange(count + 1))
-    return [order[start:end] for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    return [order[start:end] for start, end in pairwise(edges)]
 
 
 def _cut(problem: Problem, controls: IntArray, rows: IntArray, distance: Distance) -> _Block:
     x = problem.auxiliaries[rows][:, controls]
     entries = len(rows) * len(controls)
     part = x.toarray() if x.nnz > _DENSE_SHARE * entries and entries <= _DENSE_LIMIT else sp.csr_array(x)
-    size = relative_size(problem.totals)[controls]
-    return _Block(part, problem.weights[rows], problem.scale[rows], problem.totals[controls], size, distance)
+    totals, size = problem.totals[controls], problem.size[controls]
+    return _Block(part, problem.weights[rows], problem.scale[rows], totals, size, distance)
 
 
 def _newton(block: _Block, start: FloatArray, tolerance: float, max_iterations: int) -> tuple[FloatArray, int, bool]:
-    """Multipliers of one block, steps taken, and whether every control is met."""
-    multipliers = start
+    """Multipliers of one block that came nearest, steps taken, and whether every control is met."""
+    multipliers, nearest, best = start, start, np.inf
     u = block.argument(multipliers)
     missing, objective = block.missing(u), block.objective(u, multipliers)
     for iteration in range(max_iterations + 1):
         error = float(np.abs(missing / block.size).max())
-        if error <= tolerance:
-            return multipliers, iteration, True
-        if iteration == max_iterations:
+        if error < best:
+            nearest, best = multipliers, error
+        if best <= tolerance or iteration == max_iterations:
             break
         step = _step(block.curvature(u), missing)
         found = _search(block, multipliers, step, objective, float(missing @ step), error)
         if found is None:
-            return multipliers, iteration, False
+            break
         multipliers, u, missing, objective = found
-    return multipliers, max_iterations, False
+    u = block.argument(nearest)
+    return nearest, iteration, best <= tolerance or block.rounded(u, block.missing(u), tolerance)
 
 
 def _step(curvature: FloatArray, missing: FloatArray) -> FloatArray:

@@ -13,6 +13,8 @@ from lmi_pipeline.methods.tables import FloatArray, floats, require_columns, req
 
 IntArray = NDArray[np.int64]
 
+_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Margin:
@@ -92,7 +94,7 @@ def margin_from_codes(
     Raises
     ------
     MethodError
-        Columns missing, cells repeated, or units outside the cells (how many).
+        Columns missing, cells repeated, or units outside the cells (how many, and which codes have no total).
     """
     frame = codes.to_frame() if isinstance(codes, pd.Series) else codes
     keys = list(frame.columns)
@@ -103,9 +105,24 @@ def margin_from_codes(
     found = np.where(known, cells.get_indexer(pd.MultiIndex.from_frame(frame.astype(str))), -1)
     outside = int((found < 0).sum())
     if outside and not missing_allowed:
-        raise MethodError(f"margin {name}: {outside} of {len(frame)} units are in none of its {len(cells)} cells")
+        raise MethodError(
+            f"margin {name}: {outside} of {len(frame)} units are in none of its {len(cells)} cells"
+            f"{_unknown_codes(frame, cells, known)}; correct the codes, or allow units in no cell"
+        )
     labels = tuple(", ".join(cell) for cell in cells)
     return Margin(name, labels, floats(totals[value]), found.astype(np.int64), values)
+
+
+def _unknown_codes(frame: pd.DataFrame, cells: pd.MultiIndex, known: "NDArray[np.bool_]") -> str:
+    """Name the codes that no total has, by column; never which units or combinations have them."""
+    told = [f"{int((~known).sum())} have no code"] if not known.all() else []
+    for position, column in enumerate(frame.columns):
+        codes = set(frame.loc[known, column].astype(str).unique())
+        unknown = sorted(codes - set(cells.get_level_values(position)))
+        if unknown:
+            more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+            told.append(f"{column} {', '.join(unknown[:_SHOWN])}{more} without a total")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def design_matrix(margins: Sequence[Margin], n: int) -> "sp.csr_array":
@@ -135,6 +152,11 @@ def control_labels(margins: Sequence[Margin]) -> list[str]:
     return [f"{margin.name}: {label}" for margin in margins for label in margin.labels]
 
 
+def control_sizes(margins: Sequence[Margin]) -> FloatArray:
+    """What an error of each control is relative to, shape (p,): see :func:`relative_size`, margin by margin."""
+    return np.concatenate([relative_size(margin.totals) for margin in margins])
+
+
 def margin_errors(weights: FloatArray, margins: Sequence[Margin]) -> pd.DataFrame:
     """What some weights give against every control, computed by counting and without the solver.
 
@@ -148,9 +170,16 @@ def margin_errors(weights: FloatArray, margins: Sequence[Margin]) -> pd.DataFram
     DataFrame
         ``control, cell, target, reached, relative_error``; the error is relative to the target, or to the mean
         size of the margin's targets where the target is zero.
+
+    Raises
+    ------
+    MethodError
+        A margin of another number of units.
     """
     frames = []
     for margin in margins:
+        if len(margin.index) != len(weights):
+            raise MethodError(f"margin {margin.name}: {len(margin.index)} units, expected {len(weights)}")
         inside = margin.index >= 0
         amount = weights if margin.values is None else weights * margin.values
         reached = np.bincount(margin.index[inside], amount[inside], minlength=len(margin.labels))
