@@ -56,15 +56,22 @@ class Session:
             return self.runner.execute(self.definitions, self.instance, keys, partitions=partitions, listener=listener)
 
     def build(self, context: Context, keys: list[Any], first: str | None, last: str | None) -> list[Any]:
-        """Run assets stage by stage; weights and what follows begin with the first weighted quarter."""
+        """Run assets stage by stage; weights and what follows begin with the first weighted quarter.
+
+        Earlier quarters that are asked for together with what weights are made from are not weighted; those asked
+        for alone are.
+        """
         accounts: list[Any] = []
-        for number, stage in enumerate(self.runner.stages(self.definitions, keys)):
+        stages = self.runner.stages(self.definitions, keys)
+        for number, stage in enumerate(stages):
             if any(account is not None and not account.success for account in accounts):
                 break
             partitions = None
             if self.runner.partitioned(self.definitions, stage.keys):
                 start, end = self.range_for(first, last)
-                partitions = (start if first else max(start, stage.first_quarter or start), end)
+                earliest = stage.first_quarter or start
+                late = start < earliest <= end and (len(stages) > 1 or not first)
+                partitions = (earliest if late else start, end)
             title = "Weighting and estimating" if stage.first_quarter or number else "Building tables"
             accounts.append(self.execute(context, stage.keys, partitions, title))
         return accounts
