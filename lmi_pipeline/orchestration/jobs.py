@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from lmi_pipeline.orchestration.partitions import QUARTERS
-
 PUBLICATION_TIME = "30 9 16 * *"
 WEIGHT_GROUPS = ("lfs_weights", "aps_weights", "lfs_estimates")
 
@@ -29,7 +27,6 @@ def reweighting_job() -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         "reweighting",
         selection=dg.AssetSelection.groups(*WEIGHT_GROUPS),
-        partitions_def=QUARTERS,
         executor_def=dg.in_process_executor,
         description="Non-response, calibration and estimates of every weight vintage; backfill it from 2020-01.",
     )
