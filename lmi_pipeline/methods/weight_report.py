@@ -106,7 +106,8 @@ def weight_histogram(
     bins : int
         Bins of equal width between the 1st and 99th percentile of both; what lies beyond is in the end bins.
     fewest : int
-        Respondents below which a bin is joined to the one before it.
+        Bins are joined until either series has this many respondents in a bin, or none; all are one bin where there
+        are fewer.
 
     Returns
     -------
@@ -117,11 +118,9 @@ def weight_histogram(
     low, high = np.quantile(both, [0.01, 0.99])
     edges = np.linspace(low, max(high, low * (1 + 1e-9) + 1e-9), bins + 1)
     counts = np.stack([np.bincount(_bin(values, edges), minlength=bins) for values in (base_weights, weights)])
-    scarce = np.asarray(((counts > 0) & (counts < fewest)).any(axis=0))
-    scarce[0] = False
-    group = np.cumsum(~scarce) - 1
-    joined = np.stack([np.bincount(group, row) for row in counts])
-    starts = edges[:-1][~scarce]
+    first = _first_bins(counts, fewest)
+    joined = np.add.reduceat(counts, first, axis=1)
+    starts = edges[:-1][first]
     return pd.DataFrame(
         {
             "bin_start": starts,
@@ -130,6 +129,22 @@ def weight_histogram(
             "share_after": joined[1] / len(weights),
         }
     )
+
+
+def _first_bins(counts: NDArray[np.int64], fewest: int) -> list[int]:
+    """First bin of each group of bins that may be shown, for counts of shape (series, bins)."""
+
+    def showable(start: int, end: int) -> bool:
+        held = counts[:, start:end].sum(axis=1)
+        return bool(held.sum() >= fewest and ((held == 0) | (held >= fewest)).all())
+
+    first = [0]
+    for at in range(1, counts.shape[1]):
+        if showable(first[-1], at):
+            first.append(at)
+    while len(first) > 1 and not showable(first[-1], counts.shape[1]):
+        first.pop()
+    return first
 
 
 def _bin(values: FloatArray, edges: FloatArray) -> NDArray[np.int64]:
