@@ -31,6 +31,7 @@ IDENTITY = "groups_make_up_the_population"
 IDENTITY_TOLERANCE = 1e-6
 STOCK, MIGRATION = "est_population__quarterly_stock", "core_migration__yearly_net"
 SERIES = "core_lfs__quarterly_published_series"
+_PUBLISHED_FOR = "pwt20"
 _PUBLISHED_TABLE_4 = catalog.ROOT / "controls" / "population_change_table_4.csv"
 
 
@@ -91,12 +92,17 @@ Maker = Callable[[ImpactInputs, WeightVintage], list[pd.DataFrame]]
 
 
 def _table_4(inputs: ImpactInputs, vintage: WeightVintage) -> list[pd.DataFrame]:
-    published = pd.read_csv(_PUBLISHED_TABLE_4, comment="#")
-    first = vintage.name == "pwt20"
-    return [
-        impact.table_4(inputs.estimates(), old=old, new=vintage.name, published=published if first else None)
-        for old in vintage.compare_with
-    ]
+    """Table 4 of a vintage; ONS's own figures stand beside the vintage they were published for, or alone."""
+    published = pd.read_csv(_PUBLISHED_TABLE_4, comment="#") if vintage.name == _PUBLISHED_FOR else None
+    try:
+        return [
+            impact.table_4(inputs.estimates(), old=old, new=vintage.name, published=published)
+            for old in vintage.compare_with
+        ]
+    except MethodError:
+        if published is None:
+            raise
+        return [impact.published_table_4(published, old=vintage.compare_with[-1], new=vintage.name)]
 
 
 def _table_5(inputs: ImpactInputs, vintage: WeightVintage) -> list[pd.DataFrame]:
