@@ -58,6 +58,8 @@ def _table_2(rows: pd.DataFrame) -> str:
 
 
 def _table_4(rows: pd.DataFrame) -> str:
+    if not (rows["impact_measure"] == "level_difference").any():
+        return _published_table_4(rows)
     quarter = rows.loc[rows["impact_measure"] == "level_difference", "quarter"].max()
     gap = 1000 * value(rows, "level_difference", category="eu", quarter=quarter)
     change = [1000 * value(rows, f"yearly_change_{s}", category="non_uk", quarter=quarter) for s in ("before", "after")]
@@ -65,6 +67,18 @@ def _table_4(rows: pd.DataFrame) -> str:
         f"With the new weights the population born in the EU in {period(quarter)} is {compared(gap)} with the old "
         f"ones. Over the year the population born outside the UK {_moved(change[1])}; with the old weights it "
         f"{_moved(change[0])}."
+    )
+
+
+def _published_table_4(rows: pd.DataFrame) -> str:
+    quarter = rows["quarter"].max()
+    before, after = (
+        1000 * value(rows, f"published_yearly_change_{side}", category="non_uk", quarter=quarter)
+        for side in ("before", "after")
+    )
+    return (
+        f"As ONS published it: with the new weights the population born outside the UK {_moved(after)} over the year to"
+        f" {period(quarter)}; with the old weights it {_moved(before)}. There are no estimates of this project beside it."
     )
 
 
