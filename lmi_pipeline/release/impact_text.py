@@ -78,7 +78,7 @@ def _published_table_4(rows: pd.DataFrame) -> str:
     )
     return (
         f"As ONS published it: with the new weights the population born outside the UK {_moved(after)} over the year to"
-        f" {period(quarter)}; with the old weights it {_moved(before)}. There are no estimates of this project beside it."
+        f" {period(quarter)}; with the old weights it {_moved(before)}. No estimate of this project stands beside it."
     )
 
 
