@@ -6,6 +6,7 @@ Every earlier version stays readable.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +20,13 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from lmi_pipeline import catalog
+from lmi_pipeline.catalog.models import Table
 from lmi_pipeline.errors import LmiError, SchemaError
 from lmi_pipeline.storage.frames import arrow_schema, to_arrow
 
 ATTEMPTS = 5
+KEEP_HISTORY = {"delta.logRetentionDuration": "interval 36500 days"}
+"""Property of every table: by default Delta deletes its log, and with it earlier versions, after 30 days."""
 
 
 class Lake:
@@ -83,18 +87,21 @@ class Lake:
         entry = catalog.table(table)
         rows = to_arrow(frame, entry)
         self._check_slice(entry.name, rows, slice_, entry.slice_by)
-        facts = {"fingerprint": fingerprint or "", "slice": slice_text(slice_)}
+        facts = CommitProperties(custom_metadata={"fingerprint": fingerprint or "", "slice": slice_text(slice_)})
         for attempt in range(1, ATTEMPTS + 1):
+            if not self.exists(table) and self._found(entry, rows, facts):
+                return 0
+            held = DeltaTable(str(self.path(table)))
             try:
                 write_deltalake(
-                    str(self.path(table)),
+                    held,
                     rows,
                     mode="overwrite",
-                    predicate=_predicate(slice_) if slice_ and self.exists(table) else None,
+                    predicate=_predicate(slice_) if slice_ else None,
                     partition_by=list(entry.slice_by) or None,
-                    commit_properties=CommitProperties(custom_metadata=facts),
+                    commit_properties=facts,
                 )
-                return self.version(table)
+                return int(held.version())
             except CommitFailedError as error:
                 if attempt == ATTEMPTS:
                     raise LmiError(
@@ -102,6 +109,30 @@ class Lake:
                         f"({ATTEMPTS} attempts); run it again when that one has ended"
                     ) from error
         raise AssertionError("unreachable")
+
+    def _found(self, entry: Table, rows: pa.Table, facts: CommitProperties) -> bool:
+        """Write a table that does not exist beside its place, then move it there; False when another was first.
+
+        Two first writes into one folder can both succeed, and the rows of both would stay.
+        """
+        place = self.path(entry.name)
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=f".{entry.name}-") as folder:
+            made = Path(folder) / entry.name
+            write_deltalake(
+                str(made),
+                rows,
+                partition_by=list(entry.slice_by) or None,
+                configuration=KEEP_HISTORY,
+                commit_properties=facts,
+            )
+            try:
+                made.rename(place)
+            except OSError as error:
+                if self.exists(entry.name):
+                    return False
+                raise LmiError(f"{place} holds files but is no table; move it away and run again") from error
+        return True
 
     @staticmethod
     def _check_slice(name: str, rows: pa.Table, slice_: Mapping[str, str] | None, allowed: tuple[str, ...]) -> None:
@@ -144,7 +175,7 @@ class Lake:
         if stray:
             raise SchemaError(f"table '{table}' has no columns {stray}; it has {list(entry.columns)}")
         found = self._open(table, version, as_of).to_pyarrow_dataset(
-            partitions=_partitions(where, entry.slice_by), schema=arrow_schema(entry)
+            file_pruning_predicate=_partitions(where, entry.slice_by), schema=arrow_schema(entry)
         )
         frame: pd.DataFrame = found.to_table(columns=wanted, filter=_expression(where)).to_pandas()
         return frame

@@ -72,6 +72,44 @@ def test_kill_when_partition_half_written_then_earlier_content_whole_and_rerun_c
     assert set(found["employee_count"]) == {3}
 
 
+AT_ONCE = WRITER.replace('print("writing", flush=True)', 'print("writing", flush=True); sys.stdin.readline()')
+
+
+def write_at_once(root, releases, rows):
+    """Let one process for each release write at the same moment, each with a value of its own."""
+    script = AT_ONCE.replace('"2023-03"', "sys.argv[5]")
+    running = [
+        subprocess.Popen(
+            command(root, value, rows, "announce", script, release),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for value, release in enumerate(releases)
+    ]  # fmt: skip
+    assert [p.stdout.readline() for p in running] == ["writing\n"] * len(running)
+    for process in running:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in running:
+        process.communicate()
+    return [p.returncode for p in running]
+
+
+def test_first_writers_at_once_when_different_slices_then_all_stay(tmp_path):
+    releases = [f"20{year}-03" for year in range(15, 19)]
+    assert write_at_once(tmp_path, releases, 1000) == [0] * 4
+    lake = Lake(tmp_path)
+    assert lake.read(TABLE).groupby("release").size().to_dict() == dict.fromkeys(releases, 1000)
+    assert len(lake.fingerprints(TABLE)) == 4
+    assert [p.name for p in tmp_path.iterdir()] == [TABLE]
+
+
+def test_first_writers_at_once_when_same_slice_then_rows_of_one_of_them(tmp_path):
+    assert write_at_once(tmp_path, ["2023-03"] * 3, 1000) == [0] * 3
+    found = Lake(tmp_path).read(TABLE)
+    assert len(found) == 1000
+    assert found["employee_count"].nunique() == 1
+
+
 def test_two_writers_when_different_slices_then_all_stay(tmp_path):
     write(tmp_path, 1, 100)
     script = WRITER.replace('"2023-03"', "sys.argv[5]")

@@ -1,9 +1,13 @@
 """The lake refuses what the catalogue does not know, replaces whole slices, and keeps what was there."""
 
+import os
+from datetime import UTC, datetime
+
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
 
-from lmi_pipeline.errors import SchemaError
+from lmi_pipeline.errors import LmiError, SchemaError
 from lmi_pipeline.storage.lake import Lake
 
 CONTROL = "est_population__quarterly_control"
@@ -63,6 +67,34 @@ def test_write_when_frame_disagrees_then_error_and_nothing_changes(lake, change,
 def test_write_when_table_unknown_then_error_offers_near_names(lake):
     with pytest.raises(SchemaError, match="est_population__quarterly_control"):
         lake.write("est_population__quarterly_contrl", control())
+
+
+def test_write_then_its_version(lake):
+    versions = [lake.write(CONTROL, control(vintage), {"weight_vintage": vintage}) for vintage in ("pwt20", "pwt22")]
+    assert versions == [0, 1]
+    assert lake.version(CONTROL) == 1
+
+
+def test_write_when_the_place_holds_other_files_then_error_and_they_stay(lake):
+    stray = lake.path(CONTROL) / "stray.txt"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("kept", encoding="utf-8")
+    with pytest.raises(LmiError, match="holds files but is no table"):
+        lake.write(CONTROL, control(), {"weight_vintage": "pwt22"})
+    assert [p.name for p in lake.root.rglob("*") if p.is_file()] == ["stray.txt"]
+
+
+def test_history_when_months_old_then_still_there(lake):
+    for vintage, mark in (("pwt20", "a"), ("pwt22", "b"), ("pwt22", "c")):
+        lake.write(CONTROL, control(vintage), {"weight_vintage": vintage}, fingerprint=mark)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
+    for path in (lake.path(CONTROL) / "_delta_log").iterdir():
+        os.utime(path, (long_ago, long_ago))
+    held = DeltaTable(str(lake.path(CONTROL)))
+    held.create_checkpoint()
+    held.cleanup_metadata()
+    assert lake.fingerprints(CONTROL) == {"weight_vintage = pwt20": "a", "weight_vintage = pwt22": "c"}
+    assert lake.read(CONTROL, version=0)["weight_vintage"].tolist() == ["pwt20"]
 
 
 def test_fingerprints_then_newest_per_slice(lake):
