@@ -5,7 +5,7 @@ The modes differ in nothing else: from the vault on, every file is read by the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lmi_pipeline.errors import SourceError
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.sources import READERS
 from lmi_pipeline.sources.base import FileIdentity, VaultFile
-from lmi_pipeline.storage.vault import Receipt
+from lmi_pipeline.storage.vault import Incoming, Receipt
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".partial", ".filepart")
 Progress = Callable[[str, int, int], None]
@@ -42,20 +42,11 @@ def landing_files(folder: Path) -> Iterator[Path]:
 
 
 def take_in(
-    workspace: Workspace, source: str, path: Path, *, origin: str, url: str | None = None
-) -> tuple[FileIdentity, Receipt]:
-    """Identify one file and take it into the vault; a duplicate changes nothing."""
-    identity = READERS[source].identify(path)
-    receipt = workspace.vault.add(
-        path,
-        source=identity.source,
-        layout=identity.layout,
-        release=identity.release,
-        period=identity.period,
-        origin=origin,
-        url=url,
-    )
-    return identity, receipt
+    workspace: Workspace, source: str, files: Sequence[tuple[Path, FileIdentity]], *, url: str | None = None
+) -> list[Receipt]:
+    """Take identified files of a source into the vault at once; a duplicate changes nothing."""
+    incoming = [Incoming(path, found.layout, found.release, found.period) for path, found in files]
+    return workspace.vault.add_many(incoming, source=source, origin=workspace.settings.mode(source), url=url)
 
 
 def fill_vault(workspace: Workspace, source: str, progress: Progress | None = None) -> IntakeReport:
@@ -77,8 +68,8 @@ def fill_vault(workspace: Workspace, source: str, progress: Progress | None = No
                 f"no files in {workspace.settings.landing / source}, and {source} is in {mode} mode;"
                 " put the publisher's files there or set LMI_SOURCES=synthetic"
             )
-    for path in files:
-        _, receipt = take_in(workspace, source, path, origin=mode, url=url)
+    identified = [(path, READERS[source].identify(path)) for path in files]
+    for path, receipt in zip(files, take_in(workspace, source, identified, url=url), strict=True):
         (report.new if receipt.is_new else report.known).append(path.name)
     return report
 

@@ -12,6 +12,8 @@ from lmi_pipeline import catalog
 from lmi_pipeline.errors import SourceError
 from lmi_pipeline.orchestration.intake import landing_files, take_in
 from lmi_pipeline.orchestration.workspace import Workspace
+from lmi_pipeline.sources import READERS
+from lmi_pipeline.sources.base import FileIdentity
 
 EVERY_SECONDS = 30
 
@@ -49,6 +51,7 @@ def collect(workspace: Workspace, seen: dict[str, list[int]]) -> tuple[list[Deli
     remarks: list[str] = []
     now: dict[str, list[int]] = {}
     for source in catalog.sources():
+        settled: dict[str, Path] = {}
         for path in landing_files(workspace.settings.landing / source):
             key = str(path.relative_to(workspace.settings.landing))
             now[key] = _signature(path)
@@ -59,20 +62,30 @@ def collect(workspace: Workspace, seen: dict[str, list[int]]) -> tuple[list[Deli
                     f"{key} is left alone: {source} is in synthetic mode (LMI_SOURCES=synthetic,{source}:landing)"
                 )
             else:
-                _take(workspace, source, path, key, deliveries, remarks)
+                settled[key] = path
+        if settled:
+            deliveries += _take(workspace, source, settled, remarks)
     return deliveries, now, remarks
 
 
-def _take(
-    workspace: Workspace, source: str, path: Path, key: str, deliveries: list[Delivery], remarks: list[str]
-) -> None:
+def _take(workspace: Workspace, source: str, settled: dict[str, Path], remarks: list[str]) -> list[Delivery]:
+    """Take in the settled files of a source; a file that is refused does not hold up the others."""
+    files: list[tuple[Path, FileIdentity]] = []
+    for key, path in settled.items():
+        try:
+            files.append((path, READERS[source].identify(path)))
+        except SourceError as error:
+            remarks.append(f"{key} is refused: {error}")
     try:
-        identity, receipt = take_in(workspace, source, path, origin=workspace.settings.mode(source))
+        receipts = take_in(workspace, source, files)
     except SourceError as error:
-        remarks.append(f"{key} is refused: {error}")
-        return
-    if receipt.is_new:
-        deliveries.append(Delivery(source, identity.layout, identity.period, receipt.sha256, path.name))
+        remarks.append(f"the files of {source} wait for the next look: {error}")
+        return []
+    return [
+        Delivery(source, identity.layout, identity.period, receipt.sha256, path.name)
+        for (path, identity), receipt in zip(files, receipts, strict=True)
+        if receipt.is_new
+    ]
 
 
 def first_assets(delivery: Delivery) -> dg.AssetSelection:

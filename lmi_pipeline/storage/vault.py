@@ -8,9 +8,11 @@ import random
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -20,7 +22,7 @@ from deltalake.exceptions import CommitFailedError
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import LmiError, SourceError
 from lmi_pipeline.storage.frames import arrow_schema, to_arrow
-from lmi_pipeline.storage.lake import Lake
+from lmi_pipeline.storage.lake import KEEP_HISTORY, Lake
 
 LEDGER = "vault_ledger__file"
 ATTEMPTS = 50
@@ -43,6 +45,16 @@ class Receipt:
     sha256: str
     release: str
     is_new: bool
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A file to take in: where it is, and what its reader says of it."""
+
+    path: Path
+    layout: str
+    release: str
+    period: str | None
 
 
 def sha256_of(path: Path) -> str:
@@ -92,59 +104,68 @@ class Vault:
         url: str | None = None,
         retrieved_at: datetime | None = None,
     ) -> Receipt:
-        """Take a file in: copy its bytes, then write its ledger row.
+        """Take one file in; see :meth:`add_many`."""
+        file = Incoming(path, layout, release, period)
+        return self.add_many([file], source=source, origin=origin, url=url, retrieved_at=retrieved_at)[0]
+
+    def add_many(
+        self,
+        files: Sequence[Incoming],
+        *,
+        source: str,
+        origin: str,
+        url: str | None = None,
+        retrieved_at: datetime | None = None,
+    ) -> list[Receipt]:
+        """Take files of a source in: copy the bytes of each, then write all their ledger rows in one commit.
 
         The same bytes from the same place again change nothing. Other bytes under the same release are a re-issue
         and get the release ``<release>+<first 8 of the hash>``. Two synthetic populations (two ``url``) are never
         re-issues of one another. Bytes once taken in as synthetic stay synthetic, wherever they come from later.
+        Of a delivery that breaks off no file is in the ledger; copies made so far are used when it is repeated.
+
+        Returns
+        -------
+        list of Receipt
+            One for each file, in the order given, as if they had come one after the other.
 
         Raises
         ------
         SourceError
-            The file changed while it was copied.
+            A file changed while it was copied.
         LmiError
             Other processes kept writing the ledger.
         """
         entry = catalog.source(source)
-        sha256 = sha256_of(path)
+        if not files:
+            return []
+        arrived = [(file, sha256_of(file.path)) for file in files]
         facts = {
             "source": source,
-            "layout": layout,
-            "release": release,
-            "period": period,
-            "sha256": sha256,
-            "file_name": path.name,
             "publisher": entry.publisher,
             "licence": entry.licence,
             "url": url,
             "retrieved_at": retrieved_at or datetime.now(UTC),
-            "size_bytes": path.stat().st_size,
             "origin": origin,
         }
         self._make_ledger()
         for _ in range(ATTEMPTS):
             held = DeltaTable(str(self.lake.path(LEDGER)))
             ledger = self.lake.read(LEDGER, version=held.version(), where={"source": source})
-            beside = _beside(ledger, origin, url)
-            same = beside[beside["sha256"] == sha256]
-            if len(same):
-                self._store(path, self.path(sha256, str(same["file_name"].iloc[0])), sha256)
-                return Receipt(sha256, str(same["release"].iloc[0]), is_new=False)
-            self._store(path, self.path(sha256, path.name), sha256)
-            row = facts | {
-                "release": f"{release}+{sha256[:8]}" if _is_reissue(beside, layout, release, period) else release,
-                "synthetic": "true" if origin == "synthetic" or _is_synthetic(ledger, sha256) else "false",
-            }
-            if _recorded(held, to_arrow(pd.DataFrame([row]), catalog.table(LEDGER))):
-                return Receipt(sha256, str(row["release"]), is_new=True)
+            delivery = _Delivery.onto(ledger, facts)
+            for file, sha256 in arrived:
+                self._store(file.path, self.path(sha256, delivery.take(file, sha256)), sha256)
+            if not delivery.rows or _recorded(held, to_arrow(pd.DataFrame(delivery.rows), catalog.table(LEDGER))):
+                return delivery.receipts
             time.sleep(random.uniform(0, _LONGEST_WAIT_SECONDS))  # noqa: S311 - only spreads the writers
-        raise LmiError(f"{path.name}: other processes kept writing the ledger ({ATTEMPTS} attempts); deliver it again")
+        names = f"{arrived[0][0].path.name}{f' and {len(arrived) - 1} others' if len(arrived) > 1 else ''}"
+        raise LmiError(f"{names}: other processes kept writing the ledger ({ATTEMPTS} attempts); deliver again")
 
     def _make_ledger(self) -> None:
         path, schema = str(self.lake.path(LEDGER)), arrow_schema(catalog.table(LEDGER))
         while not self.lake.exists(LEDGER):
             try:
-                DeltaTable.create(path, schema, mode="ignore")
+                DeltaTable.create(path, schema, mode="ignore", configuration=KEEP_HISTORY)
             except CommitFailedError:
                 continue
 
@@ -164,26 +185,78 @@ class Vault:
             Path(temporary).unlink(missing_ok=True)
 
 
+@dataclass
+class _Delivery:
+    """Ledger rows of files that come one after the other, onto a ledger as it was read.
+
+    Attributes
+    ----------
+    facts : dict
+        Columns that are the same for all of them.
+    known : dict of str to tuple
+        Release and file name by hash, of files from the same place.
+    taken : set of tuple
+        Layout, release and period of files from the same place; each also with period None.
+    synthetic : set of str
+        Hashes of synthetic bytes, from any place.
+    """
+
+    facts: dict[str, Any]
+    known: dict[str, tuple[str, str]]
+    taken: set[tuple[str, str, str | None]]
+    synthetic: set[str]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+    @classmethod
+    def onto(cls, ledger: pd.DataFrame, facts: dict[str, Any]) -> _Delivery:
+        beside = _beside(ledger, facts["origin"], facts["url"])
+        named = list(zip(beside["layout"], beside["release"], beside["period"], strict=True))
+        return cls(
+            facts,
+            dict(zip(beside["sha256"], zip(beside["release"], beside["file_name"], strict=True), strict=True)),
+            {*named, *((layout, release, None) for layout, release, _ in named)},
+            set(ledger.loc[ledger["synthetic"].eq("true"), "sha256"]),
+        )
+
+    def take(self, file: Incoming, sha256: str) -> str:
+        """Note a file, with a row if it is new; the name its bytes are kept under."""
+        if sha256 in self.known:
+            release, name = self.known[sha256]
+            self.receipts.append(Receipt(sha256, release, is_new=False))
+            return name
+        reissued = (file.layout, file.release, file.period) in self.taken
+        release, name = f"{file.release}+{sha256[:8]}" if reissued else file.release, file.path.name
+        synthetic = self.facts["origin"] == "synthetic" or sha256 in self.synthetic
+        self.rows.append(
+            self.facts
+            | {
+                "layout": file.layout,
+                "release": release,
+                "period": file.period,
+                "sha256": sha256,
+                "file_name": name,
+                "size_bytes": file.path.stat().st_size,
+                "synthetic": "true" if synthetic else "false",
+            }
+        )
+        self.known[sha256] = (release, name)
+        self.taken |= {(file.layout, release, file.period), (file.layout, release, None)}
+        self.receipts.append(Receipt(sha256, release, is_new=True))
+        return name
+
+
 def _beside(ledger: pd.DataFrame, origin: str, url: str | None) -> pd.DataFrame:
     """Rows of files from the same place: the same mode and, if synthetic, the same population."""
     rows = ledger[ledger["origin"] == origin]
     return rows[rows["url"] == url] if origin == "synthetic" and url is not None else rows
 
 
-def _is_reissue(beside: pd.DataFrame, layout: str, release: str, period: str | None) -> bool:
-    named = beside[(beside["layout"] == layout) & (beside["release"] == release)]
-    return bool(len(named) if period is None else named["period"].eq(period).any())
-
-
-def _is_synthetic(ledger: pd.DataFrame, sha256: str) -> bool:
-    return bool((ledger["synthetic"].eq("true") & ledger["sha256"].eq(sha256)).any())
-
-
-def _recorded(held: DeltaTable, row: pa.Table) -> bool:
-    """Commit a row on top of the version that was read; False when another process was first."""
+def _recorded(held: DeltaTable, rows: pa.Table) -> bool:
+    """Commit rows on top of the version that was read; False when another process was first."""
     match = " AND ".join(f"held.{c} = new.{c}" for c in ("source", "sha256", "origin", "url"))
     try:
-        held.merge(row, match, source_alias="new", target_alias="held").when_not_matched_insert_all().execute()
+        held.merge(rows, match, source_alias="new", target_alias="held").when_not_matched_insert_all().execute()
     except CommitFailedError:
         return False
     return True

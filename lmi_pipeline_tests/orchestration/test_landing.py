@@ -13,6 +13,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.definitions import build
 from lmi_pipeline.orchestration.landing import collect
 from lmi_pipeline.orchestration.workspace import Workspace
+from lmi_pipeline.storage import vault as vaults
 
 WORKBOOK = "nuts1bynationalitynsaandsamar2023.xlsx"
 POINTS = 0.001
@@ -138,6 +139,30 @@ def test_sensor_when_duplicate_under_another_name_then_nothing(empty, workspace,
     deliveries, _, _ = collect(workspace, seen)
     assert deliveries == []
     assert len(workspace.vault.ledger("rti")) == 1
+
+
+def test_sensor_when_one_file_is_refused_then_the_others_are_taken_in(empty, workspace, real_data):
+    drop(empty, real_data / "rti" / WORKBOOK)
+    (empty.data / "landing" / "rti" / "another.xlsx").write_bytes(b"no workbook")
+    _, seen, _ = collect(workspace, {})
+    deliveries, _, remarks = collect(workspace, seen)
+    assert [d.file_name for d in deliveries] == [WORKBOOK]
+    assert [remark.split(":")[0] for remark in remarks] == ["rti/another.xlsx is refused"]
+
+
+def test_sensor_when_a_file_changes_while_it_is_copied_then_all_wait_for_the_next_look(
+    empty, workspace, real_data, monkeypatch
+):
+    drop(empty, real_data / "rti" / WORKBOOK)
+    _, seen, _ = collect(workspace, {})
+    with monkeypatch.context() as patched:
+        patched.setattr(vaults.shutil, "copyfile", lambda source, target: Path(target).write_bytes(b"x"))
+        deliveries, seen, remarks = collect(workspace, seen)
+    assert deliveries == []
+    assert "wait for the next look" in remarks[0]
+    assert WORKBOOK in remarks[0]
+    deliveries, _, _ = collect(workspace, seen)
+    assert [d.file_name for d in deliveries] == [WORKBOOK]
 
 
 def test_sensor_when_file_is_half_copied_then_it_waits_until_it_is_whole(empty, workspace, real_data):

@@ -14,7 +14,7 @@ from lmi_pipeline.errors import LmiError, SchemaError, SourceError
 from lmi_pipeline.quality.schema_checks import check_schema
 from lmi_pipeline.storage import vault as vaults
 from lmi_pipeline.storage.lake import Lake
-from lmi_pipeline.storage.vault import LEDGER, Vault
+from lmi_pipeline.storage.vault import LEDGER, Incoming, Vault
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PROCESSES = 4
@@ -24,15 +24,16 @@ ADDER = textwrap.dedent(
     import sys, time
     from pathlib import Path
     from lmi_pipeline.storage.lake import Lake
-    from lmi_pipeline.storage.vault import Vault
+    from lmi_pipeline.storage.vault import Incoming, Vault
 
     root, number = Path(sys.argv[1]), sys.argv[2]
     vault = Vault(root / "vault", Lake(root / "lake"))
     print("ready", flush=True)
     sys.stdin.readline()
-    for name, release in (("shared.xlsx", "2020-01"), (f"own{number}.xlsx", f"2021-{number}"),
-                          (f"other{number}.xlsx", "2023-03")):
-        vault.add(root / name, source="rti", layout="nationality", release=release, period=None, origin="landing")
+    files = [Incoming(root / name, "nationality", release, None) for name, release in (
+        ("shared.xlsx", "2020-01"), (f"own{number}.xlsx", f"2021-{number}"), (f"other{number}.xlsx", "2023-03"))]
+    for batch in [files] if int(number) % 2 else [[file] for file in files]:
+        vault.add_many(batch, source="rti", origin="landing")
     """
 )
 
@@ -171,6 +172,72 @@ class TestAgain:
         deliver(b"one", origin="synthetic", url="synthetic:small/1")
         assert deliver(b"one", origin="landing").is_new
         assert vault.ledger()["synthetic"].tolist() == ["true", "true"]
+
+
+class TestManyAtOnce:
+    @pytest.fixture
+    def deliver_many(self, vault, tmp_path):
+        def delivered(*files, **changes):
+            folder = tmp_path / "in"
+            folder.mkdir(exist_ok=True)
+            incoming = []
+            for content, name, release, period in files:
+                (folder / name).write_bytes(content)
+                incoming.append(Incoming(folder / name, "person", release, period))
+            return vault.add_many(incoming, **{"source": "lfs", "origin": "landing", "retrieved_at": AT} | changes)
+
+        return delivered
+
+    FILES = (
+        (b"one", "a.tab", "pwt22", "2020-01"),
+        (b"two", "b.tab", "pwt22", "2020-04"),
+        (b"three", "c.tab", "pwt22", "2020-04"),
+        (b"one", "d.tab", "pwt22", "2020-01"),
+        (b"four", "e.tab", "a05", None),
+    )
+
+    def test_then_receipts_and_ledger_as_one_after_the_other_in_one_commit(self, vault, deliver_many, deliver):
+        deliver(b"other", release="2020-01")
+        version = vault.lake.version(LEDGER)
+        receipts = deliver_many(*self.FILES)
+        reissue = f"pwt22+{hashlib.sha256(b'three').hexdigest()[:8]}"
+        assert [r.is_new for r in receipts] == [True, True, True, False, True]
+        assert [r.release for r in receipts] == ["pwt22", "pwt22", reissue, "pwt22", "a05"]
+        assert vault.lake.version(LEDGER) == version + 1
+        ledger = vault.ledger("lfs").set_index("file_name")
+        assert ledger["release"].to_dict() == {"a.tab": "pwt22", "b.tab": "pwt22", "c.tab": reissue, "e.tab": "a05"}
+        assert ledger["period"].isna().to_dict() == {"a.tab": False, "b.tab": False, "c.tab": False, "e.tab": True}
+        assert kept(vault) == ["a.tab", "b.tab", "c.tab", "e.tab", "rti.xlsx"]
+
+    def test_again_with_one_more_then_only_that_one_is_new(self, vault, deliver_many):
+        deliver_many(*self.FILES)
+        receipts = deliver_many(*self.FILES, (b"five", "f.tab", "pwt22", "2020-07"))
+        assert [r.is_new for r in receipts] == [False] * 5 + [True]
+        assert len(vault.ledger()) == 5
+
+    def test_none_then_no_ledger(self, vault, deliver_many):
+        assert deliver_many() == []
+        assert not vault.lake.exists(LEDGER)
+
+    def test_when_one_changes_while_it_is_copied_then_no_row_and_repeated_all_are_new(
+        self, vault, deliver_many, monkeypatch
+    ):
+        with monkeypatch.context() as patched:
+            copy = vaults.shutil.copyfile
+            patched.setattr(
+                vaults.shutil, "copyfile", lambda a, b: Path(b).write_bytes(b"x") if a.name == "b.tab" else copy(a, b)
+            )
+            with pytest.raises(SourceError, match=r"b\.tab.*changed while it was copied"):
+                deliver_many(*self.FILES)
+        assert (kept(vault), len(vault.ledger())) == (["a.tab"], 0)
+        assert [r.is_new for r in deliver_many(*self.FILES)] == [True, True, True, False, True]
+
+    def test_hundred_files_then_one_read_of_the_ledger(self, vault, deliver_many, monkeypatch):
+        reads, read = [], vault.lake.read
+        monkeypatch.setattr(vault.lake, "read", lambda *args, **more: reads.append(args) or read(*args, **more))
+        deliver_many(*((b"%d" % n, f"{n}.tab", f"edition{n}", "2020-01") for n in range(100)))
+        assert len(reads) == 1
+        assert len(vault.ledger()) == 100
 
 
 class TestInterrupted:
