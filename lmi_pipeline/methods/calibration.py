@@ -91,8 +91,8 @@ def calibrate(
     Parameters
     ----------
     base_weights : ndarray
-        (n,) finite, not negative. Of any scale; the linear distance depends on it, raking does not where one margin
-        covers everybody.
+        (n,) finite, not negative. Of any scale, which is never changed: linear and raking weights do not depend on it
+        where some margin covers everybody and `scale` is 1, other weights do.
     margins : sequence of Margin
         Controls, of categories or continuous auxiliaries. They may be redundant; they may not disagree.
     distance : Distance, optional
@@ -137,12 +137,11 @@ def calibrate(
     if not best_effort:
         examined.raise_if_inconsistent()
     kept = examined.kept
-    used = cells.auxiliaries[live][:, kept]
-    sizes = control_sizes(margins)[kept]
-    problem = Problem(used, cells.weights[live], cells.scale[live], totals[kept], sizes)
+    auxiliaries, weights = cells.auxiliaries[live], cells.weights[live]
     if not best_effort:
-        labels = control_labels(margins)
-        require_reachable(used, problem.weights, totals[kept], [labels[at] for at in kept], law)
+        require_reachable(auxiliaries, weights, totals, control_labels(margins), law)
+    sizes = control_sizes(margins)[kept]
+    problem = Problem(auxiliaries[:, kept], weights, cells.scale[live], totals[kept], sizes)
     begin = np.zeros(len(kept)) if start is None else _started(start, len(totals))[kept]
     solution = solve(problem, law, begin, tolerance=tolerance, max_iterations=max_iterations)
     return _result(cells, live, examined, solution, margins, law, best_effort=best_effort, tolerance=tolerance)
