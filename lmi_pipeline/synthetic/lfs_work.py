@@ -43,12 +43,9 @@ def activity(
     truth: SyntheticTruth, quarter: str, people: Intake, age: np.ndarray, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """ILO status, detailed activity and status in employment, coded as in the person file."""
-    at = quarter_index(quarter)
     place = ndtr(0.97 * people.latent_work + np.sqrt(1 - 0.97**2) * rng.normal(size=len(people)))
     working = employment_chances(truth, quarter)[:, people.nationality, np.minimum(age, margins.AGES[-1])]
-    unemployed = (
-        np.interp(age, (16, 18, 25, 50, 64, 70), (0.12, 0.09, 0.035, 0.022, 0.012, 0.0)) * _jobless(at) * (age >= 16)
-    )
+    unemployed = unemployment_chances(quarter, age)
     edges = np.cumsum(np.concatenate([working, unemployed[None]]), axis=0)
     status = (place >= edges).sum(axis=0)
     kind = rng.random(len(people))
@@ -73,6 +70,12 @@ def employment_chances(truth: SyntheticTruth, quarter: str) -> np.ndarray:
     self_employed = margins.SELF_EMPLOYED_SHAPE * (0.9 if at >= quarter_index("2020-04") else 1.0)
     other_work = np.where(margins.AGES >= 16, 0.003, 0.0)
     return np.stack([employee, *(np.broadcast_to(chance, employee.shape) for chance in (self_employed, other_work))])
+
+
+def unemployment_chances(quarter: str, age: np.ndarray) -> np.ndarray:
+    """Chance of being unemployed at each age, as far as the chances of work leave room for it."""
+    by_age = np.interp(age, (16, 18, 25, 50, 64, 70), (0.12, 0.09, 0.035, 0.022, 0.012, 0.0))
+    return by_age * _jobless(quarter_index(quarter)) * (age >= 16)
 
 
 def _jobless(at: int) -> float:
