@@ -38,7 +38,7 @@ def _first_contact(number: int, foreign: np.ndarray, renting: np.ndarray) -> np.
 
     It falls for tenants and for households from abroad when interviewers no longer call at the door. Before 2020 the
     differences are small: the method takes the stocks of 2019 by country of birth as sound (ONS 2021, section 3), and
-    here they are, to some 2 per cent. How well they really were is unknown.
+    here they are, within 3 per cent. How well they really were is unknown.
     """
     quarter = intake_quarter(number)
     if number < quarter_index("2020-01"):
