@@ -40,6 +40,8 @@ class ControlExamination:
     conflicts : DataFrame
         ``controls`` (text), ``first``, ``second`` (sums that should be equal), ``size`` (first less second) and
         ``relative_size``; the most specific conflicts first.
+    suspect : str
+        The one margin that is in all of several conflicts, so that without it there is none; empty if there is none.
     structural_zeros : tuple of str
         Controls of zero that have units.
     redundant : tuple of str
@@ -50,6 +52,7 @@ class ControlExamination:
 
     empty: tuple[str, ...]
     conflicts: pd.DataFrame
+    suspect: str
     structural_zeros: tuple[str, ...]
     redundant: tuple[str, ...]
     kept: IntArray
@@ -66,7 +69,8 @@ class ControlExamination:
         if len(self.conflicts):
             shown = "; ".join(self.conflicts["controls"].iloc[:_SHOWN])
             more = f"; and {len(self.conflicts) - _SHOWN} more" if len(self.conflicts) > _SHOWN else ""
-            told.append(f"{len(self.conflicts)} conflicts between controls: {shown}{more} (correct the totals)")
+            advice = f"all are with {self.suspect}: correct its totals" if self.suspect else "correct the totals"
+            told.append(f"{len(self.conflicts)} conflicts between controls: {shown}{more} ({advice})")
         if told:
             raise MethodError(f"calibration: {'. '.join(told)}")
 
@@ -94,25 +98,29 @@ def examine_cells(cells: Cells, margins: Sequence[Margin], *, tolerance: float) 
     x = cells.auxiliaries[cells.weights > 0]
     filled = np.asarray(abs(x).sum(axis=0)).ravel() > 0
     empty = np.flatnonzero(~filled & (totals != 0))
-    pairs = _pair_conflicts(cells.examples, margins, tolerance)
+    pairs, suspect = _pair_conflicts(cells.examples, margins, tolerance)
     kept, redundant, followers = _independent(x, cells.weights[cells.weights > 0], totals, filled)
     conflicts = pairs if len(pairs) else _rank_conflicts(names, totals, followers, tolerance)
     return ControlExamination(
         empty=tuple(labels[at] for at in empty),
         conflicts=conflicts.assign(size=conflicts["first"] - conflicts["second"])[_CONFLICT],
+        suspect=suspect,
         structural_zeros=tuple(labels[at] for at in np.flatnonzero(filled & (totals == 0))),
         redundant=tuple(labels[at] for at in redundant),
         kept=kept,
     )
 
 
-def _pair_conflicts(units: IntArray, margins: Sequence[Margin], tolerance: float) -> pd.DataFrame:
-    """Groups of cells of two margins that hold the same units and have different sums."""
+def _pair_conflicts(units: IntArray, margins: Sequence[Margin], tolerance: float) -> tuple[pd.DataFrame, str]:
+    """Groups of cells of two margins that hold the same units and have different sums; and the margin in all pairs."""
     counted = [margin for margin in margins if margin.values is None]
-    found = [conflict for a, b in combinations(counted, 2) for conflict in _conflicts_of_pair(a, b, units, tolerance)]
+    found = {(a.name, b.name): _conflicts_of_pair(a, b, units, tolerance) for a, b in combinations(counted, 2)}
+    at_odds = [set(pair) for pair, conflicts in found.items() if conflicts]
+    suspects = set.intersection(*at_odds) if at_odds else set()
     columns = ["cells", "controls", "first", "second", "relative_size"]
-    frame = pd.DataFrame(found, columns=columns).sort_values("cells", kind="stable", ignore_index=True)
-    return frame.drop(columns="cells")
+    frame = pd.DataFrame([row for conflicts in found.values() for row in conflicts], columns=columns)
+    ordered = frame.sort_values("cells", kind="stable", ignore_index=True).drop(columns="cells")
+    return ordered, suspects.pop() if len(suspects) == 1 else ""
 
 
 def _conflicts_of_pair(

@@ -75,6 +75,8 @@ def test_a_region_off_by_five_per_cent_is_named_as_that_region_with_the_other_co
     assert "below region_tenure summed over E12000007" in text
     assert "E12000001" not in text
     assert "S92000003" not in text
+    assert examined.suspect == "region_total"
+    assert "all are with region_total" in text
 
 
 def test_the_sum_of_cells_off_by_five_per_cent_is_named_as_the_region(base: np.ndarray, margins: list[Margin]) -> None:
@@ -84,6 +86,7 @@ def test_the_sum_of_cells_off_by_five_per_cent_is_named_as_the_region(base: np.n
     assert "1 conflicts" in text
     assert "region_age_sex summed over E12000007 is 5 %" in text
     assert "above region_tenure summed over E12000007" in text
+    assert "all are with" not in text
 
 
 def test_calibrate_raises_the_conflict_before_solving(base: np.ndarray, margins: list[Margin]) -> None:
