@@ -57,30 +57,16 @@ def test_export_when_name_is_wrong_then_nearest_names_are_offered(built):
     assert result.stderr.count("\n") == 1
 
 
-def test_backfill_when_dry_run_then_plan_and_nothing_written(built):
-    before = built.lake.version("est_population__quarterly_control")
-    result = built.run("backfill", "--vintage", "pwt22", "--from", "2020-01", "--dry-run", "--json")
-    plan = json.loads(result.stdout)
-    assert "est_population__quarterly_control_pwt22" in plan["assets"]
-    assert not [name for name in plan["assets"] if name.endswith(("pwt20", "pwt24"))]
-    assert built.lake.version("est_population__quarterly_control") == before
-
-
-def test_backfill_when_run_then_other_vintages_stay_as_they_are(built):
-    table = "est_population__quarterly_control"
-    before = built.lake.read(table)
-    result = built.run("backfill", "--vintage", "pwt22", "--from", "2020-01", "--to", "2020-10", "--json")
-    assert result.exit_code == 0, result.output
-    after = built.lake.read(table)
-    key = ["weight_vintage", "quarter", "area_code", "birth_group"]
-    pd.testing.assert_frame_equal(before.sort_values(key, ignore_index=True), after.sort_values(key, ignore_index=True))
-    assert built.lake.versions(table)["slice"].iloc[0] == "weight_vintage = pwt22"
-
-
 def test_backfill_when_vintage_unknown_then_names_are_offered(built):
     result = built.run("backfill", "--vintage", "pwt21", "--from", "2020-01")
     assert result.exit_code == 1
     assert "pwt22" in result.stderr
+
+
+def test_backfill_when_before_the_vintage_then_its_first_quarter_is_named(built):
+    result = built.run("backfill", "--vintage", "pwt22", "--from", "2019-10")
+    assert result.exit_code == 1
+    assert "starts in 2020-01" in result.stderr
 
 
 def test_check_when_tables_are_good_then_zero(built):
