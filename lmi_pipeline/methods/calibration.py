@@ -19,6 +19,7 @@ from lmi_pipeline.methods.calibration_solver import Problem, Solution, rounding_
 from lmi_pipeline.methods.distances import Distance, Raking
 from lmi_pipeline.methods.margins import IntArray, Margin, control_labels, control_sizes, control_totals
 from lmi_pipeline.methods.tables import FloatArray, floats
+from lmi_pipeline.methods.weight_report import kish
 
 _AT_BOUND = 1e-6
 _CLOSE = 1e-7
@@ -48,7 +49,7 @@ class Calibration:
     share_at_bounds : float
         Share of units whose factor is at a bound; 0 without bounds.
     design_effect : float
-        Kish: 1 + squared coefficient of variation of the weights.
+        Kish: 1 + squared coefficient of variation of the weights; not a number where they sum to zero.
     effective_size : float
         n over the design effect.
     structure : str
@@ -105,7 +106,7 @@ def calibrate(
     start : ndarray, optional
         (p,) multipliers of an earlier solution to begin with.
     tolerance : float
-        Largest error of a control relative to its total.
+        Largest error of a control relative to its total, for the solver to stop at; more than 1e-7 counts as 1e-7.
     consistency : float
         Relative difference up to which two sums of controls are the same.
     max_iterations : int
@@ -143,8 +144,8 @@ def calibrate(
     sizes = control_sizes(margins)[kept]
     problem = Problem(auxiliaries[:, kept], weights, cells.scale[live], totals[kept], sizes)
     begin = np.zeros(len(kept)) if start is None else _started(start, len(totals))[kept]
-    solution = solve(problem, law, begin, tolerance=tolerance, max_iterations=max_iterations)
-    return _result(cells, live, examined, solution, margins, law, best_effort=best_effort, tolerance=tolerance)
+    solution = solve(problem, law, begin, tolerance=min(tolerance, _CLOSE), max_iterations=max_iterations)
+    return _result(cells, live, examined, solution, margins, law, best_effort=best_effort)
 
 
 def _live_cells(cells: Cells, totals: FloatArray, law: Distance) -> IntArray:
@@ -182,7 +183,6 @@ def _result(
     law: Distance,
     *,
     best_effort: bool,
-    tolerance: float,
 ) -> Calibration:
     totals, labels = control_totals(margins), control_labels(margins)
     multipliers = np.zeros(len(totals))
@@ -191,14 +191,14 @@ def _result(
     factor[live] = law.ratio(cells.scale[live] * (cells.auxiliaries[live] @ multipliers))
     residuals = cells.auxiliaries.T @ (cells.weights * factor) - totals
     size = control_sizes(margins)
-    allowed = max(10 * tolerance, _CLOSE) + rounding_error(cells.auxiliaries, cells.weights, factor) / size
+    allowed = _CLOSE + rounding_error(cells.auxiliaries, cells.weights, factor) / size
     errors = np.abs(residuals) / size
     met = solution.converged and bool((errors <= allowed).all())
     if not met and not best_effort:
         raise MethodError(_not_met(labels, errors, solution, law))
     g_weights = factor[cells.cell]
     weights = cells.base_weights * g_weights
-    effect = len(weights) * float(np.square(weights).sum()) / float(weights.sum()) ** 2
+    effect = kish(weights)
     return Calibration(
         weights=weights,
         g_weights=g_weights,

@@ -18,6 +18,8 @@ ARMIJO = 1e-4
 HALVINGS = 40
 _MOST_PAIRS = 1_000_000
 _MOST_ENTRIES = 8_000_000
+_MOST_PADDING = 8
+_FEW_OPERATIONS = 10_000_000
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +90,7 @@ def make_batch(
     groups: Sequence[tuple[IntArray, IntArray]],
     distance: Distance,
 ) -> Batch | None:
-    """Batch of the blocks, or None where they are too few or too large for it to pay.
+    """Batch of the blocks, or None where they are too few, too large or too unlike in size for it to pay.
 
     Parameters
     ----------
@@ -101,6 +103,9 @@ def make_batch(
     width = max((len(controls) for controls, _ in groups), default=0)
     lengths = np.diff(x.indptr)
     if len(groups) < 2 or len(groups) * width**2 > _MOST_ENTRIES or int((lengths**2).sum()) > _MOST_PAIRS:
+        return None
+    padded, needed = len(groups) * width**3, sum(len(controls) ** 3 for controls, _ in groups)
+    if padded > _MOST_PADDING * needed + _FEW_OPERATIONS:
         return None
     block, slot = np.zeros(x.shape[1], dtype=np.int64), np.zeros(x.shape[1], dtype=np.int64)
     cell_block = np.zeros(x.shape[0], dtype=np.int64)

@@ -19,6 +19,7 @@ from lmi_pipeline.methods.tables import FloatArray, floats
 
 _LARGEST_KEY = 2**62
 _HASHES = 2
+_SMALLEST, _LARGEST = 1e-100, 1e100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +72,17 @@ def collapse(
     Raises
     ------
     MethodError
-        Weights or scales that are not usable; lengths that do not agree.
+        Weights, scales, totals or values that are not usable; lengths that do not agree.
     """
     weights = _checked(base_weights, "base weights", allow_zero=True)
     n = len(weights)
     variance = np.ones(n) if scale is None else 1 / _checked(scale, "scales", allow_zero=False)
     if len(variance) != n or (household is not None and len(household) != n):
         raise MethodError(f"calibration: {n} base weights, and scales or households of another length")
+    for margin in margins:
+        _require_computable(margin.totals, f"totals of {margin.name}")
+        if margin.values is not None:
+            _require_computable(margin.values, f"values of {margin.name}")
     cell, first = distinct(_unit_keys(margins, variance, n))
     if household is None:
         matrix = design_matrix([_rows(margin, first) for margin in margins], len(first))
@@ -164,7 +169,21 @@ def _rows(margin: Margin, rows: IntArray) -> Margin:
 def _checked(values: FloatArray, what: str, *, allow_zero: bool) -> FloatArray:
     found = floats(values)
     usable = np.isfinite(found) & ((found >= 0) if allow_zero else (found > 0))
-    if found.ndim != 1 or not usable.all() or not found.any():
+    if found.ndim != 1 or not usable.all():
         bound = "zero or more" if allow_zero else "positive"
         raise MethodError(f"calibration: {int((~usable).sum())} of {found.size} {what} are not finite and {bound}")
+    if not found.any():
+        raise MethodError(f"calibration: none of {found.size} {what} is positive")
+    _require_computable(found, what)
     return found
+
+
+def _require_computable(values: FloatArray, what: str) -> None:
+    """Refuse numbers whose squares and products leave the range of floating point."""
+    size = np.abs(values)
+    beyond = int(((size > _LARGEST) | ((size > 0) & (size < _SMALLEST))).sum())
+    if beyond:
+        raise MethodError(
+            f"calibration: {beyond} of {values.size} {what} are larger than {_LARGEST:g} or, without being zero,"
+            f" smaller than {_SMALLEST:g}; state them in another unit"
+        )

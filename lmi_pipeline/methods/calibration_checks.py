@@ -23,7 +23,8 @@ from lmi_pipeline.methods.distances import Distance
 from lmi_pipeline.methods.margins import IntArray, Margin, control_totals
 from lmi_pipeline.methods.tables import FloatArray
 
-_RANK_TOLERANCE = 1e-10
+_RANK_TOLERANCE = 1e-12
+_NEGLIGIBLE = 1e-10
 _SHOWN = 5
 _CONFLICT = ["controls", "first", "second", "size", "relative_size"]
 _INVOLVED = 1e-6
@@ -186,7 +187,10 @@ def _independent(
 
 
 def pivoted(matrix: FloatArray) -> tuple[IntArray, IntArray]:
-    """Split the columns of a positive semi-definite matrix with unit diagonal into a basis and what follows from it."""
+    """Split the columns of a positive semi-definite matrix with unit diagonal into a basis and what follows from it.
+
+    Pivots are squares: columns less than a millionth apart, times the root of their number, count as the same.
+    """
     _, pivot, rank, _ = lapack.dpstrf(matrix, tol=_RANK_TOLERANCE * len(matrix), lower=1)
     order = pivot.astype(np.int64) - 1
     return np.sort(order[:rank]), np.sort(order[rank:])
@@ -208,7 +212,7 @@ def _rank_conflicts(
         stated, implied = totals[block.rest], block.share.T @ totals[block.basis]
         terms = np.abs(block.share).T @ np.abs(totals[block.basis])
         apart = np.abs(stated - implied)
-        allowed = max(tolerance, _INVOLVED) * np.maximum(np.abs(stated), np.abs(implied)) + _RANK_TOLERANCE * terms
+        allowed = max(tolerance, _INVOLVED) * np.maximum(np.abs(stated), np.abs(implied)) + _NEGLIGIBLE * terms
         for at in np.flatnonzero(apart > allowed):
             involved = block.basis[np.abs(block.share[:, at]) > _INVOLVED * np.abs(block.share[:, at]).max()]
             others = f"what {names.summary(involved)} imply"
@@ -239,7 +243,7 @@ def require_reachable(
     upper = law.upper if np.isfinite(law.upper) else np.finfo(float).max
     with np.errstate(over="ignore"):
         highest, lowest = highest + upper * rising, lowest + upper * falling
-    slack = _RANK_TOLERANCE * (np.abs(totals) + rising - falling)
+    slack = _NEGLIGIBLE * (np.abs(totals) + rising - falling)
     out = np.flatnonzero((totals > highest + slack) | (totals < lowest - slack))
     if not len(out):
         return

@@ -111,7 +111,8 @@ def solve(
     largest = _largest(problem.auxiliaries)
     even = _divided(problem, largest)
     groups = _blocks(even)
-    begin = _nearer(even, distance, start * largest)
+    with np.errstate(over="ignore"):
+        begin = _nearer(even, distance, start * largest)
     x, weights, scale, totals = even.auxiliaries, even.weights, even.scale, even.totals
     batch = make_batch(x, weights, scale, totals, even.size, groups, distance)
     found = None if batch is None else newton(batch, begin, tolerance, max_iterations)
@@ -153,9 +154,10 @@ def _nearer(problem: Problem, distance: Distance, start: FloatArray) -> FloatArr
     """The start, or zeros where the dual objective is no higher there."""
     if not start.any():
         return start
-    u = problem.scale * (problem.auxiliaries @ start)
-    objective = float((problem.weights / problem.scale) @ distance.cost(u) - problem.totals @ start)
-    return start if objective < 0 else np.zeros_like(start)
+    with np.errstate(over="ignore", invalid="ignore"):
+        u = problem.scale * (problem.auxiliaries @ start)
+        objective = float((problem.weights / problem.scale) @ distance.cost(u) - problem.totals @ start)
+    return start if np.isfinite(objective) and objective < 0 else np.zeros_like(start)
 
 
 def _blocks(problem: Problem) -> list[tuple[IntArray, IntArray]]:

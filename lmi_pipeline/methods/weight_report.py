@@ -58,8 +58,8 @@ def largest_weights(weights: FloatArray, count: int = 10) -> tuple[float, ...]:
 
 def kish(weights: FloatArray) -> float:
     """Design effect of unequal weights: n sum w^2 / (sum w)^2 (Kish 1965); not a number where they sum to zero."""
-    total = float(weights.sum())
-    return len(weights) * float(np.square(weights).sum()) / total**2 if total else float("nan")
+    square = float(weights.sum()) ** 2
+    return len(weights) * float(np.square(weights).sum()) / square if square else float("nan")
 
 
 def _row(
