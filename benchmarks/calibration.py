@@ -1,7 +1,7 @@
 """Time and memory of calibration, beside every other package that is installed.
 
-``python benchmarks/calibration.py`` makes one sample of 85,000 persons with 472 controls and gives it to each package in
-a process of its own. A package that is not installed is reported as absent. README.md has the installation commands.
+``python benchmarks/calibration.py`` makes one sample of 85,000 persons with 472 controls and gives it to each package
+in a process of its own. A package that is not installed is reported as absent. README.md has the installation commands.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ OURS = "this project"
 MEMORY_LIMIT = 16 * 1024**3
 SINGLE = ("linear", "raking", "logit")
 OWN = ("raking_household", "linear_household", "raking_national", "quarters")
+KINDS = ("solve", "cpu", "total")
 REPLICATES = ("replicates_raking", "replicates_linear")
 
 
@@ -121,7 +122,8 @@ def row(package: Package, method: str, figures: dict[str, Any]) -> dict[str, Any
     if "failed" in figures:
         return result | figures
     total = [build + solve for build, solve in zip(figures["build"], figures["solve"], strict=True)]
-    return result | figures | {"solve_s": statistics.median(figures["solve"]), "total_s": statistics.median(total)}
+    medians = {"solve_s": figures["solve"], "total_s": total, "cpu_s": figures["cpu"]}
+    return result | figures | {name: statistics.median(values) for name, values in medians.items()}
 
 
 def compare(rows: list[dict[str, Any]]) -> None:
@@ -130,23 +132,21 @@ def compare(rows: list[dict[str, Any]]) -> None:
     for found in rows:
         base = own.get(found["method"])
         if base is not None and "solve_s" in found:
-            found["solve_ratio"] = found["solve_s"] / base["solve_s"]
-            found["total_ratio"] = found["total_s"] / base["total_s"]
+            found |= {f"{kind}_ratio": found[f"{kind}_s"] / base[f"{kind}_s"] for kind in KINDS}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows in Markdown."""
     lines = [
-        "| method | package | solve, s | times ours | total, s | times ours | peak, MB | largest error |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
+        "| method | package | solve, s | x ours | CPU of it, s | x ours | total, s | x ours | peak, MB | error |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for found in sorted(rows, key=lambda each: (each["method"], each.get("solve_s", np.inf))):
         start = f"| {found['method']} | {found['package']} |"
         if "solve_s" not in found:
-            lines.append(f"{start} {found['failed'].replace('|', '/')[:80]} | | | | | |")
+            lines.append(f"{start} {found['failed'].replace('|', '/')[:80]} | | | | | | | |")
             continue
-        times = [f"{found['solve_s']:.3f} | {found.get('solve_ratio', np.nan):.1f}"]
-        times += [f"{found['total_s']:.3f} | {found.get('total_ratio', np.nan):.1f}"]
+        times = [f"{found[f'{kind}_s']:.3f} | {found.get(f'{kind}_ratio', np.nan):.1f}" for kind in KINDS]
         error = f"{found['error']:.1e}" if "error" in found else ""
         lines.append(f"{start} {' | '.join(times)} | {found['peak_mb']:.0f} | {error} |")
     return "\n".join(lines)
@@ -175,7 +175,12 @@ def _limit_memory() -> None:
 
 @click.command()
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures here, as JSON.")
-@click.option("--peers", type=click.Path(path_type=Path), default="/tmp/peers", help="Folder of an environment each.")
+@click.option(
+    "--peers",
+    type=click.Path(path_type=Path),
+    default=Path(tempfile.gettempdir()) / "peers",
+    help="Folder of an environment each.",
+)
 @click.option("--only", multiple=True, help="Packages to run (default all).")
 @click.option("--method", "wanted", multiple=True, help="Methods to run (default all).")
 @click.option("--size", type=click.IntRange(2_000), default=85_000, show_default=True, help="Persons.")
@@ -194,7 +199,7 @@ def main(
 ) -> None:
     """Run the calibrations and print a table; --out for every figure.
 
-    Replicates are run once, everything else REPEATS times; figures are medians. The peak is what the process took at
+    Replicates of peers are run once, everything else REPEATS times; figures are medians. The peak is what the process took at
     most beyond its imports and the loaded problem.
     """
     rows: list[dict[str, Any]] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,15 +58,17 @@ def run(build: Build, solve: Solve, *, repeats: int, output: str, **facts: Any) 
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")
     baseline = status("VmRSS")
-    built, solved = [], []
+    built, solved, cpu = [], [], []
     for _ in range(repeats):
         start = time.perf_counter()
         problem = build()
-        middle = time.perf_counter()
+        middle, used = time.perf_counter(), time.process_time()
         weights = solve(problem)
         built.append(middle - start)
         solved.append(time.perf_counter() - middle)
+        cpu.append(time.process_time() - used)
         del problem
     peak = status("VmHWM") - baseline
     np.asarray(weights, dtype=np.float64).tofile(output)
-    print(json.dumps({"build": built, "solve": solved, "peak_mb": peak, "baseline_mb": baseline, **facts}))
+    figures = {"build": built, "solve": solved, "cpu": cpu, "peak_mb": peak, "baseline_mb": baseline}
+    sys.stdout.write(json.dumps(figures | facts) + "\n")

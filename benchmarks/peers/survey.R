@@ -28,21 +28,25 @@ law <- list(linear = cal.linear, raking = cal.raking, logit = cal.logit)[[method
 invisible(gc())
 cat("5", file = "/proc/self/clear_refs")
 baseline <- memory("VmRSS")
-built <- solved <- numeric(0)
+built <- solved <- cpu <- numeric(0)
 for (i in seq_len(repeats)) {
-  total <- system.time(calibrated <- calibrate(
+  times <- system.time(calibrated <- calibrate(
     design, formula, population, calfun = method, bounds = bounds, epsilon = tolerance, maxit = 50, sparse = TRUE
-  ))[["elapsed"]]
+  ))
+  total <- times[["elapsed"]]
   if (method == "linear") {
     solved <- c(solved, total)
     built <- c(built, 0)
+    cpu <- c(cpu, times[["user.self"]] + times[["sys.self"]])
     next
   }
   mm <- sparse.model.matrix(formula, model.frame(design))
-  solve <- system.time(grake(
+  times <- system.time(grake(
     mm, weights(design), law, bounds = list(lower = bounds[1], upper = bounds[2]),
     population = population[colnames(mm)], epsilon = tolerance, verbose = FALSE, maxit = 50
-  ))[["elapsed"]]
+  ))
+  solve <- times[["elapsed"]]
+  cpu <- c(cpu, times[["user.self"]] + times[["sys.self"]])
   solved <- c(solved, solve)
   built <- c(built, total - solve)
 }
@@ -50,7 +54,7 @@ peak <- memory("VmHWM") - baseline
 writeBin(as.double(weights(calibrated)), arguments[4])
 list_of <- function(x) paste0("[", paste(format(x, digits = 6), collapse = ", "), "]")
 cat(sprintf(
-  '{"build": %s, "solve": %s, "peak_mb": %.1f, "baseline_mb": %.1f, "version": "%s, R %s, %s"}\n',
-  list_of(built), list_of(solved), peak, baseline, packageVersion("survey"), getRversion(),
+  '{"build": %s, "solve": %s, "cpu": %s, "peak_mb": %.1f, "baseline_mb": %.1f, "version": "%s, R %s, %s"}\n',
+  list_of(built), list_of(solved), list_of(cpu), peak, baseline, packageVersion("survey"), getRversion(),
   basename(extSoftVersion()[["BLAS"]])
 ))

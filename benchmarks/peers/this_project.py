@@ -1,4 +1,4 @@
-"""This project's calibration. Arguments: problem folder, method, repeats, output file, replicates."""
+"""The calibration of this project. Arguments: problem folder, method, repeats, output file, replicates."""
 
 from __future__ import annotations
 
