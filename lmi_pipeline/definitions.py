@@ -10,6 +10,7 @@ from lmi_pipeline.assets.estimates import estimate_assets
 from lmi_pipeline.assets.impact import impact_assets
 from lmi_pipeline.assets.marts import mart_assets
 from lmi_pipeline.assets.publication import publication_assets
+from lmi_pipeline.assets.report import report_assets
 from lmi_pipeline.assets.response import response_assets
 from lmi_pipeline.assets.reweighting import reweighting_assets
 from lmi_pipeline.assets.sources import source_assets
@@ -31,7 +32,14 @@ def build(settings: Settings) -> dg.Definitions:
         key.to_user_string() for mart in marts for key in mart.keys if key.to_user_string().startswith("out_")
     ]
     job = monthly_refresh()
-    weighting = [*cell_assets(), *response_assets(), *weight_assets(), *estimate_assets(), *impact_assets()]
+    weighting = [
+        *cell_assets(),
+        *response_assets(),
+        *weight_assets(),
+        *estimate_assets(),
+        *impact_assets(),
+        *report_assets(),
+    ]
     return dg.Definitions(
         assets=[*source_assets(), *reweighting_assets(), *weighting, *marts, *publication_assets(out_tables)],
         resources={"io_manager": LakeIOManager(workspace.lake), "workspace": workspace},

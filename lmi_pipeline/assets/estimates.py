@@ -77,12 +77,22 @@ class Estimator:
         for name, back in _CHANGES.items():
             before = shift_quarter(quarter, -back)
             columns = {"change": f"change_on_{name}", "standard_error": f"change_on_{name}_error"}
-            if self._has_weights(before):
-                changes = estimate_changes(now, self.estimates(before)[0])
+            earlier = self._earlier(before)
+            if earlier is not None:
+                changes = estimate_changes(now, earlier)
                 frame = frame.merge(changes[[*_KEY, *columns]].rename(columns=columns), on=_KEY, how="left")
             else:
                 frame = frame.assign(**dict.fromkeys(columns.values(), np.nan))
         return frame.assign(quarter=quarter, weight_vintage=self.survey.vintage.name, synthetic=flag)
+
+    def _earlier(self, quarter: str) -> LabourEstimates | None:
+        """Estimates of an earlier quarter to compare with; None where it has no weights, or has old ones."""
+        if not self._has_weights(quarter):
+            return None
+        try:
+            return self.estimates(quarter)[0]
+        except MethodError:
+            return None
 
     def _has_weights(self, quarter: str) -> bool:
         slice_ = {"quarter": quarter, "weight_vintage": self.survey.vintage.name}

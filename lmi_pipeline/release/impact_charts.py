@@ -168,7 +168,7 @@ def _grouped(axes: Axes, wide: pd.DataFrame) -> None:
         axes.bar(left, wide[column], width * 0.92, label=str(column), color="none" if published else colour,
                  edgecolor=colour, hatch="///" if published else None, linewidth=0.8)  # fmt: skip
     axes.axhline(0, color=INK, linewidth=1)
-    step = max(1, -(-len(wide) // 5))
+    step = max(1, -(-len(wide) // 4))
     names = [quarter_name(str(quarter)).replace(" ", "\n") for quarter in wide.index]
     axes.set_xticks(place[::step], names[::step])
 
