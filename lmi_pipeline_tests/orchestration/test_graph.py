@@ -30,6 +30,7 @@ WRITTEN_ONCE = (
     "est_rti__quarterly_growth",
     "out_population__quarterly_birth_group",
     "publication__release",
+    "publication__reweighting_report",
     "raw_census__published_cell",
     "raw_lfs__published_cell",
     "raw_lfs__quarterly_boost_person",
