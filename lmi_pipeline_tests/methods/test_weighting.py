@@ -47,7 +47,9 @@ def tenure(cell_frame):
     return cell_columns(pd.DataFrame(rows, columns=["region_gss", "tenure_group", "population_count"]))
 
 
-@pytest.mark.parametrize(("age", "group"), [(0, "0-15"), (15, "0-15"), (16, "16"), (24, "24"), (25, "25-29"), (99, "75+")])
+@pytest.mark.parametrize(
+    ("age", "group"), [(0, "0-15"), (15, "0-15"), (16, "16"), (24, "24"), (25, "25-29"), (99, "75+")]
+)
 def test_ages_fall_into_their_group(age, group):
     one = persons(1).assign(age_years=age)
     assert control_columns(one)["age_group"].iloc[0] == group
@@ -130,7 +132,9 @@ def test_an_unknown_code_is_counted_not_shown():
 def test_national_ages_are_merged_where_a_region_has_nobody_of_one():
     """Without it the two controls could not be met together: see the module on merging."""
     sample = persons(20_000, seed=3)
-    empty = (sample["region_gss"] == REGIONS[0]) & (sample["sex"] == "male") & sample["age_band"].isin(["20-24", "70-74"])
+    empty = (
+        (sample["region_gss"] == REGIONS[0]) & (sample["sex"] == "male") & sample["age_band"].isin(["20-24", "70-74"])
+    )
     sample = sample[~empty].reset_index(drop=True)
     rules = [
         ControlRule(name="age_sex", dimensions=("sex", "age_group"), merge_along="age_group"),
