@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
 import uuid
@@ -45,8 +47,13 @@ def prepare_home(home: Path, project_root: Path) -> None:
 
 
 def open_instance() -> dg.DagsterInstance:
-    """The instance of DAGSTER_HOME, which the commands and the UI share."""
-    return dg.DagsterInstance.get()
+    """The instance of DAGSTER_HOME, which the commands and the UI share.
+
+    One command opens it at a time: two that both make its databases would be in each other's way.
+    """
+    with (Path(os.environ["DAGSTER_HOME"]) / ".opening").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return dg.DagsterInstance.get()
 
 
 def _keyed(text: str) -> str:
