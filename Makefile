@@ -38,10 +38,10 @@ test: $(STAMP)  ## the whole gate: format, lint, layers, types, tests, definitio
 	$(BIN)/pytest -q -n 2 --dist loadgroup
 	@$(MAKE) --no-print-directory graph
 
-graph: $(STAMP)  ## definitions load, and the whole graph on small data in an empty directory
+graph: $(STAMP)  ## definitions load, and every asset built from an empty directory, on small data and few quarters
 	@rm -rf $(VENV)/gate && mkdir -p $(VENV)/gate/dagster && cp deploy/dagster.yaml $(VENV)/gate/dagster/
 	LMI_DATA=$(CURDIR)/$(VENV)/gate/data DAGSTER_HOME=$(CURDIR)/$(VENV)/gate/dagster $(BIN)/dagster definitions validate -w workspace.yaml
-	LMI_DATA=$(CURDIR)/$(VENV)/gate/data DAGSTER_HOME=$(CURDIR)/$(VENV)/gate/dagster $(BIN)/lmi run --all --scale small
+	LMI_DATA=$(CURDIR)/$(VENV)/gate/data DAGSTER_HOME=$(CURDIR)/$(VENV)/gate/dagster $(BIN)/lmi run --all --scale small --from 2018-04 --to 2020-04
 	LMI_DATA=$(CURDIR)/$(VENV)/gate/data $(BIN)/lmi release verify
 
 format: $(STAMP)  ## put the code in the house format

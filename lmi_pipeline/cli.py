@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -196,10 +195,9 @@ def serve(context: Context, port: int, host: str) -> None:
     dagster_home()
     click.echo(f"Dagster UI: http://{host}:{port}  (Ctrl-C to stop)")
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "-m", "lmi_pipeline.definitions"]
-    try:
-        sys.exit(subprocess.call([*command, "-h", host, "-p", str(port), "--log-level", "warning"]))
-    except KeyboardInterrupt:
-        sys.exit(0)
+    sys.stdout.flush()
+    arguments = [*command, "-h", host, "-p", str(port), "--log-level", "warning"]
+    os.execv(arguments[0], arguments)  # noqa: S606 signals reach Dagster itself, which stops its daemon
 
 
 if __name__ == "__main__":
