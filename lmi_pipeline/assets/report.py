@@ -92,7 +92,7 @@ def report_assets() -> list[dg.AssetsDefinition]:
         ),
         owners=["team:labour-market"],
         kinds={"html"},
-        tags={"layer": "publication"},
+        tags={"layer": "release"},
         code_version="1",
         required_resource_keys={"workspace"},
     )
