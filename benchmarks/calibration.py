@@ -199,8 +199,8 @@ def main(
 ) -> None:
     """Run the calibrations and print a table; --out for every figure.
 
-    Replicates of peers are run once, everything else REPEATS times; figures are medians. The peak is what the process took at
-    most beyond its imports and the loaded problem.
+    Replicates of peers are run once, everything else REPEATS times; figures are medians. The peak is what the process
+    took at most beyond its imports and the loaded problem.
     """
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
