@@ -23,6 +23,7 @@ from lmi_pipeline.methods.distances import Distance
 from lmi_pipeline.methods.margins import IntArray, Margin, control_totals
 from lmi_pipeline.methods.tables import FloatArray
 
+_DENSE_CONTROLS = 3_000
 _RANK_TOLERANCE = 1e-12
 _NEGLIGIBLE = 1e-10
 _SHOWN = 5
@@ -168,6 +169,7 @@ def _independent(
     """Controls that are independent, those that follow, and how they follow."""
     cross = sp.csr_array(x.T @ (sp.diags_array(weights) @ x))
     _, block = connected_components(cross, directed=False)
+    whole = cross.toarray() if cross.shape[0] <= _DENSE_CONTROLS else None
     kept: list[IntArray] = []
     followers: list[_Followers] = []
     order = np.argsort(block, kind="stable")
@@ -175,7 +177,7 @@ def _independent(
         inside = members[filled[members]]
         if not len(inside):
             continue
-        part = cross[inside][:, inside].toarray()
+        part = cross[inside][:, inside].toarray() if whole is None else whole[np.ix_(inside, inside)]
         size = np.sqrt(np.diag(part))
         even = part / size[:, None] / size
         basis, rest = pivoted(even)
