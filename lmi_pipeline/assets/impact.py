@@ -192,7 +192,7 @@ def _write(context: dg.AssetExecutionContext, code: str, rows: pd.DataFrame, abs
     stored = rows.rename(columns={"quarter": PERIOD})
     parts = [Part(code, fingerprint([frame_hash(stored)]), lambda _: stored)] if len(rows) else []
     result = slices_result(context, IMPACT, parts)
-    return result._replace(metadata={**(result.metadata or {}), **_described(rows, absent)})
+    return result._replace(metadata={**_described(rows, absent), **(result.metadata or {})})
 
 
 def _identity(rows: pd.DataFrame, key: dg.AssetKey) -> dg.AssetCheckResult:

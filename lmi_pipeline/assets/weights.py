@@ -263,7 +263,7 @@ def _weight_asset(dataset: WeightingDataset, vintage: WeightVintage) -> dg.Asset
         }
         checked = _reproduced(workspace.lake, weigher, wanted, context.asset_key)
         return result._replace(
-            metadata={**(result.metadata or {}), **quality}, check_results=[*result.check_results, checked]
+            metadata={**quality, **(result.metadata or {})}, check_results=[*result.check_results, checked]
         )
 
     return weights
