@@ -184,7 +184,8 @@ def _quality(lake: Lake, weigher: Weigher, quarters: list[str]) -> dg.MetadataVa
     ]  # fmt: skip
     where = {"weight_vintage": weigher.survey.vintage.name, "dataset_name": weigher.survey.dataset.name}
     frame = lake.read(WEIGHTING, where={**where, "quarter": quarters, "area_code": catalog.UNITED_KINGDOM})
-    shown = frame.sort_values("quarter")[names].round(3).fillna("")
+    shown = frame.sort_values("quarter")[names].round(3).astype("object")
+    shown = shown.where(shown.notna(), "")
     head = "| " + " | ".join(names) + " |\n|" + "---|" * len(names) + "\n"
     rows = ["| " + " | ".join(map(str, row)) + " |" for row in shown.itertuples(index=False)]
     return dg.MetadataValue.md(head + "\n".join(rows))

@@ -102,7 +102,9 @@ def margin_from_codes(
     require_unique(totals, keys, f"totals of {name}")
     cells = pd.MultiIndex.from_frame(totals[keys].astype(str))
     known = frame.notna().all(axis=1).to_numpy()
-    found = np.where(known, cells.get_indexer(pd.MultiIndex.from_frame(frame.astype(str))), -1)
+    code, first = _combinations(frame)
+    examples = frame.iloc[first].astype(str)
+    found = np.where(known, cells.get_indexer(pd.MultiIndex.from_frame(examples))[code], -1)
     outside = int((found < 0).sum())
     if outside and not missing_allowed:
         raise MethodError(
@@ -111,6 +113,17 @@ def margin_from_codes(
         )
     labels = tuple(", ".join(cell) for cell in cells)
     return Margin(name, labels, floats(totals[value]), found.astype(np.int64), values)
+
+
+def _combinations(frame: pd.DataFrame) -> tuple[IntArray, IntArray]:
+    """Number of each row's combination of codes, in order of appearance, and the first row of each combination."""
+    code = np.zeros(len(frame), dtype=np.int64)
+    for column in frame.columns:
+        own, names = pd.factorize(frame[column], use_na_sentinel=False)
+        code = pd.factorize(code * len(names) + own)[0].astype(np.int64)
+    first = np.empty(int(code.max(initial=-1)) + 1, dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return code, first
 
 
 def _unknown_codes(frame: pd.DataFrame, cells: pd.MultiIndex, known: "NDArray[np.bool_]") -> str:
