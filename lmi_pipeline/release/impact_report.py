@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -180,11 +181,15 @@ def _grid(rows: pd.DataFrame, caption: str) -> Grid:
     return Grid(caption, [_KEYS[key] for key in keys], columns, lines)
 
 
+@cache
+def _areas() -> dict[str, str]:
+    names = {**catalog.mapping("region_group", "name"), **catalog.mapping("region", "name")}
+    return {**names, catalog.UNITED_KINGDOM: "United Kingdom"}
+
+
 def _names(keys: list[str], texts: tuple[object, ...]) -> list[str]:
-    areas = {**catalog.mapping("region_group", "name"), **catalog.mapping("region", "name")}
-    areas[catalog.UNITED_KINGDOM] = "United Kingdom"
     return [
-        areas.get(str(text), str(text)) if key == "area_code" else str(text).replace("_", " ")
+        _areas().get(str(text), str(text)) if key == "area_code" else str(text).replace("_", " ")
         for key, text in zip(keys, texts, strict=True)
     ]
 
