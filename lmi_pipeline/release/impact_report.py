@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 _KEYS = {"area_code": "Area", "category": "Category", "impact_measure": "Measure", "unit": "Unit"}
 _HEADLINES = ("all/all/16+", "all/all/16-64", "birth_group/uk/16+", "birth_group/eu/16+", "birth_group/non_eu/16+")
 _FOLDED_AGES = ("/16-64", "/all")
-_SHORT = 30
+_SHORT = 40
+_DIGITS = {"persons": 0, "thousand persons": 1, "numbers": 0}
 _BANNERS = {
     "true": "Synthetic data: these are not real figures.",
     "mixed": "Partly synthetic data: these are not real figures.",
@@ -125,12 +127,13 @@ def _facts(vintage: WeightVintage) -> list[tuple[str, str]]:
         ("Origin", origins[vintage.origin]),
         ("First published", issued),
         ("Reweighted from", quarter_name(vintage.reweighted_from)),
-        ("Controls", ", ".join(vintage.controls)),
+        ("Controls", ", ".join(control.replace("_", " ") for control in vintage.controls)),
         ("Population", population),
         ("Non-response", "adjusted" if vintage.non_response_adjusted else "not adjusted"),
     ]
     if vintage.rti is not None:
-        facts.append(("RTI", f"release {vintage.rti.release}, lag of {vintage.rti.month_lag} months"))
+        lag = {0: "calendar quarters", 1: "one month behind"}.get(vintage.rti.month_lag, "two months behind")
+        facts.append(("RTI", f"release {vintage.rti.release}, {lag}"))
     return [*facts, ("Note", vintage.note)]
 
 
@@ -175,30 +178,46 @@ def _grid(rows: pd.DataFrame, caption: str) -> Grid:
     wide = wide[sorted(wide.columns, key=lambda quarter: (quarter == "all", quarter))]
     columns = ["All quarters" if quarter == "all" else quarter_name(quarter) for quarter in wide.columns]
     lines = [
-        {"keys": _names(keys, index if isinstance(index, tuple) else (index,)), "cells": [_number(v) for v in values]}
+        {
+            "keys": _names(keys, index),
+            "cells": [_number(value, _DIGITS.get(str(index[-1]), 2)) for value in values],
+        }
         for index, values in zip(wide.index, wide.to_numpy(), strict=True)
     ]
     return Grid(caption, [_KEYS[key] for key in keys], columns, lines)
 
 
 @cache
-def _areas() -> dict[str, str]:
-    names = {**catalog.mapping("region_group", "name"), **catalog.mapping("region", "name")}
-    return {**names, catalog.UNITED_KINGDOM: "United Kingdom"}
+def _words() -> dict[str, str]:
+    """Names of the codes that areas and categories are made of."""
+    lists = ("region_group", "region", "breakdown", "sex", "birth_group", "sic2007_section", "soc2010_major")
+    names = {code: name for listed in lists for code, name in catalog.mapping(listed, "name").items()}
+    more = {
+        catalog.UNITED_KINGDOM: "United Kingdom",
+        "non_uk": "Born outside the UK",
+        "all": "All",
+        "16+": "16 and over",
+    }
+    return names | more
+
+
+def _category(text: str) -> str:
+    words = _words()
+    if text.startswith("nationality"):
+        words = words | catalog.mapping("nationality_group", "name")
+    return ", ".join(dict.fromkeys(words.get(code, code.replace("_", " ")) for code in text.split("/")))
 
 
 def _names(keys: list[str], texts: tuple[object, ...]) -> list[str]:
+    plain = ("impact_measure", "unit")
     return [
-        _areas().get(str(text), str(text)) if key == "area_code" else str(text).replace("_", " ")
+        str(text).replace("_", " ") if key in plain else _category(str(text))
         for key, text in zip(keys, texts, strict=True)
     ]
 
 
-def _number(value: float, digits: int | None = None) -> str:
-    if pd.isna(value):
-        return ""
-    places = digits if digits is not None else 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
-    return f"{value:,.{places}f}".replace("-", "−")
+def _number(value: float, digits: int) -> str:
+    return "" if pd.isna(value) else f"{value:,.{digits}f}".replace("-", "−")
 
 
 def _weights(weighting: pd.DataFrame | None) -> Grid | None:
@@ -225,9 +244,10 @@ def _weights_sentence(weighting: pd.DataFrame | None) -> str:
         return ""
     made = weighting.dropna(subset=["maximum_relative_error"])
     partitions = len(made[["dataset_name", "quarter"]].drop_duplicates())
+    worst = float(made["maximum_relative_error"].max())
+    bound = 10.0 ** math.ceil(math.log10(worst)) if worst > 0 else 0.0
     return (
-        f"In {partitions} calibrated datasets and quarters no control is missed by more than"
-        f" {made['maximum_relative_error'].max():.0e} of its size."
+        f"In {partitions} calibrated datasets and quarters no control is missed by more than {bound:.0e} of its size."
     )
 
 

@@ -60,7 +60,7 @@ def test_page_says_what_the_vintage_is_made_from(rows):
     text = page(rows)
     vintage = catalog.weight_vintage("pwt20")
     assert vintage.title in text
-    assert "release 2021-03, lag of 1 months" in text
+    assert "release 2021-03, one month behind" in text
     assert "version 3" in text
     assert "has not passed the disclosure gate" in text
 
@@ -106,7 +106,7 @@ def test_weights_have_their_table_and_distribution(rows):
     text = page(rows, weighting=weighting, histogram=weight_histogram(base, base * 1.1))
     assert "LFS, persons" in text
     assert "66,100,000" in text
-    assert "no control is missed by more than 3e-12" in text
+    assert "no control is missed by more than 1e-11" in text
     assert text.count("<img ") == 2
 
 
