@@ -203,7 +203,7 @@ def _words() -> dict[str, str]:
 
 def _category(text: str) -> str:
     words = _words()
-    if text.startswith("nationality"):
+    if "nationality" in text:
         words = words | catalog.mapping("nationality_group", "name")
     return ", ".join(dict.fromkeys(words.get(code, code.replace("_", " ")) for code in text.split("/")))
 
