@@ -9,6 +9,7 @@ from typing import Any
 import measure
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from lmi_pipeline.methods.bootstrap import RescalingBootstrap, rescaling_bootstrap
 from lmi_pipeline.methods.calibration import Calibration, calibrate
@@ -18,7 +19,8 @@ from lmi_pipeline.methods.replicates import ReplicateCalibration, calibrate_repl
 
 KEYS = {"area_sex_age": ["area", "sex", "age"], "tenure": ["region", "tenure"], "birth_group": ["region", "born"]}
 NATIONAL = ["born", "age"]
-COLUMNS = ["weight", "household", "area", "region", "sex", "age", "tenure", "born"]
+CODES = ["area", "region", "sex", "age", "tenure", "born"]
+COLUMNS = ["weight", "household", *CODES]
 LAWS: dict[str, Distance] = {"linear": Linear(), "raking": Raking(), "logit": Logit(*measure.BOUNDS)}
 
 
@@ -76,7 +78,7 @@ def quarters(folder: Path) -> tuple[Any, Any, dict[str, Any]]:
 
     def solve(_: None) -> np.ndarray:
         for file in files:
-            persons = pd.read_parquet(file, columns=COLUMNS)
+            persons = pq.read_table(file, columns=["weight", *CODES], read_dictionary=CODES).to_pandas()
             made = margins(persons, folder, KEYS)
             weights = calibrate(persons["weight"].to_numpy(), made, tolerance=measure.TOLERANCE).weights
         return weights
