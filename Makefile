@@ -7,6 +7,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 SCALE  ?= small
+FROM   ?= 2018-04
+TO     ?= 2020-10
 SERVE  ?= 1
 
 export DAGSTER_HOME ?= $(CURDIR)/data/dagster
@@ -25,8 +27,8 @@ $(STAMP): requirements.lock pyproject.toml
 
 setup: $(STAMP)  ## virtual environment with the locked packages
 
-run: $(STAMP)  ## build everything on synthetic data, publish a release, serve the UI (SERVE=0: don't serve)
-	@$(BIN)/lmi run --all --scale $(SCALE)
+run: $(STAMP)  ## build everything on synthetic data, survey quarters FROM to TO, publish a release, serve the UI (SERVE=0: don't)
+	@$(BIN)/lmi run --all --scale $(SCALE) --from $(FROM) --to $(TO)
 	@if [ "$(SERVE)" != "0" ]; then $(BIN)/lmi serve; fi
 
 test: $(STAMP)  ## the whole gate: format, lint, layers, types, tests (they build the whole graph from nothing), definitions
