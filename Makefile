@@ -28,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 setup: $(STAMP)  ## virtual environment with the locked packages
 
 run: $(STAMP)  ## build everything on synthetic data, survey quarters FROM to TO, publish a release, serve the UI (SERVE=0: don't)
-	@$(BIN)/lmi run --all --scale $(SCALE) --from $(FROM) --to $(TO)
+	@$(BIN)/lmi run --all --scale $(SCALE) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 	@if [ "$(SERVE)" != "0" ]; then $(BIN)/lmi serve; fi
 
 test: $(STAMP)  ## the whole gate: format, lint, layers, types, tests (they build the whole graph from nothing), definitions
