@@ -12,7 +12,7 @@ from lmi_pipeline.assets.writing import frame_result
 from lmi_pipeline.catalog.models import PopulationInput, WeightVintage
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods import control_cells
-from lmi_pipeline.methods.quarters import quarter_range
+from lmi_pipeline.methods.quarters import quarter_range, shift_quarter
 from lmi_pipeline.methods.tables import FloatArray, to_array, to_long
 from lmi_pipeline.methods.weighting import codes_of, control_columns
 from lmi_pipeline.orchestration.checks import check_specs
@@ -166,6 +166,15 @@ def _stocks(lake: Lake, vintage: WeightVintage, areas: list[str]) -> dict[str, F
     axes = {"quarter": STRUCTURE_YEAR, "area_code": areas, "birth_group": codes_of("birth_group")}
     values = to_array(frame, "population_count", axes, "stocks")
     return dict(zip(STRUCTURE_YEAR, values, strict=True))
+
+
+def first_controlled(vintage: WeightVintage) -> str:
+    """First quarter from which a vintage has population cells without a gap.
+
+    All have those of the structure year; a vintage that begins after it has the next ones when it begins.
+    """
+    begins = vintage.from_quarter or FIRST_QUARTER
+    return FIRST_QUARTER if begins <= shift_quarter(STRUCTURE_YEAR[-1], 1) else begins
 
 
 def cell_name(vintage: str) -> str:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from lmi_pipeline import catalog
+from lmi_pipeline.assets.cells import FIRST_QUARTER
 from lmi_pipeline.assets.survey import Survey, fingerprint
-from lmi_pipeline.assets.weights import FIRST_QUARTER, TOLERANCE, Weigher, weight_name
+from lmi_pipeline.assets.weights import TOLERANCE, Weigher, weight_name
 from lmi_pipeline.assets.writing import Part, slices_result
 from lmi_pipeline.catalog.models import ControlRule, WeightingDataset, WeightVintage
 from lmi_pipeline.errors import MethodError

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmi_pipeline import catalog
-from lmi_pipeline.assets.cells import FIRST_QUARTER
+from lmi_pipeline.assets.cells import FIRST_QUARTER, first_controlled
 from lmi_pipeline.assets.inputs import newest_edition
 from lmi_pipeline.assets.survey import BOOST, FACTOR, PERSON, Survey, fingerprint
 from lmi_pipeline.assets.writing import Part, slices_result
@@ -55,7 +55,7 @@ class Weigher:
         It is before the reweighting, or some of its interviews are before the first quarter with controls.
         """
         first = self.survey.periods(quarter)[0]
-        return quarter < self.survey.vintage.reweighted_from or first < FIRST_QUARTER
+        return quarter < self.survey.vintage.reweighted_from or first < first_controlled(self.survey.vintage)
 
     def ends_before(self, quarter: str) -> bool:
         """Whether the vintage was no longer made for a quarter."""

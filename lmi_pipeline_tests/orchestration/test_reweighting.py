@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from lmi_pipeline import catalog
+from lmi_pipeline.assets.cells import first_controlled
 from lmi_pipeline.methods.quarters import shift_quarter
 from lmi_pipeline.storage.sql import load_tests, run_test
 
@@ -275,3 +276,10 @@ def test_sql_test_when_weights_move_between_regions_then_both_are_found(built, h
         spoiled.loc[inside, "weight"] *= factor
     assert run_test(test, built.lake, replace={table: spoiled}) == 2
     assert run_test(test, built.lake, replace={CELL: held[CELL].iloc[:0]}) > 12
+
+
+@pytest.mark.parametrize(
+    ("vintage", "first"), [("pwt18", "2019-01"), ("pwt20", "2019-01"), ("pwt23", "2022-07"), ("pwt24", "2019-01")]
+)
+def test_first_controls_of_a_vintage(vintage, first):
+    assert first_controlled(catalog.weight_vintage(vintage)) == first
