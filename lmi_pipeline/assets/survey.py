@@ -26,7 +26,7 @@ _READ = (
     "reference_week", "synthetic",
 )  # fmt: skip
 _KEPT_QUARTERS = 8
-WEIGHTING_VERSION = "2"
+WEIGHTING_VERSION = "3"
 _CHILDREN = "0-15"
 
 
@@ -191,49 +191,43 @@ class Survey:
     def factors(self, quarter: str, persons: pd.DataFrame) -> tuple[np.ndarray, str]:
         """Non-response factor of each respondent, and how the vintage adjusts.
 
-        Exempt nations and households that are not in a file of the issued sample keep a factor of 1.
+        Exempt nations have a factor of 1. Households that are in no file of the issued sample, such as those of the
+        boost, take the mean factor of their quarter and region: they stand for as many as its other respondents.
         """
         ones = np.ones(len(persons))
         if not self.vintage.non_response_adjusted:
             return ones, "not_adjusted"
-        held = [period for period in self.periods(quarter) if period in self._held_factors()]
+        held = [period for period in self.periods(quarter) if period in self._held(FACTOR)]
         if not held:
             return ones, "no_sample_file"
         factors = self.lake.read(
             FACTOR, columns=["quarter", "household_id", "non_response_factor"], where={"quarter": held}
         )
-        keys = persons[["quarter", "household_id"]]
-        found = keys.merge(factors, on=["quarter", "household_id"], how="left")["non_response_factor"].to_numpy()
-        exempt = persons["region_gss"].isin(list(self.vintage.non_response_exempt)).to_numpy()
-        return np.where(exempt | np.isnan(found), 1.0, found), "adjusted"
-
-    def _held_factors(self) -> set[str]:
-        return self._held(FACTOR)
+        keys = persons[["quarter", "household_id", "region_gss"]]
+        found = keys.merge(factors, on=["quarter", "household_id"], how="left")
+        known = found["non_response_factor"]
+        usual = known.groupby([found["quarter"], found["region_gss"]]).transform("mean")
+        exempt = keys["region_gss"].isin(list(self.vintage.non_response_exempt)).to_numpy()
+        return np.where(exempt, 1.0, known.fillna(usual).fillna(known.mean()).to_numpy()), "adjusted"
 
     def fingerprint(self, quarter: str, population: Population) -> str:
-        """Hash of everything the weights of a quarter are made from."""
-        made_from = []
-        for table in (PERSON, *([BOOST] if self.dataset.boost else []), *self._factor_tables()):
+        """Hash of everything the weights calibrated for a quarter are made from."""
+        factors = [FACTOR] if self.vintage.non_response_adjusted else []
+        return self.fingerprint_of(quarter, factors, [self.vintage.model_dump_json(), population.fingerprint])
+
+    def fingerprint_of(self, quarter: str, tables: Iterable[str], more: Iterable[str]) -> str:
+        """Hash of the dataset's interviews, of the same quarters of some tables, and of some texts."""
+        made_from = [self.dataset.model_dump_json(), WEIGHTING_VERSION, *more]
+        for table in (PERSON, *([BOOST] if self.dataset.boost else []), *tables):
             prints = self.prints(table)
             made_from += [prints.get(slice_text({"quarter": period}), "") for period in self.periods(quarter)]
-        return fingerprint(
-            [
-                self.vintage.model_dump_json(),
-                self.dataset.model_dump_json(),
-                population.fingerprint,
-                WEIGHTING_VERSION,
-                *made_from,
-            ]
-        )
+        return fingerprint(made_from)
 
     def prints(self, table: str) -> dict[str, str]:
         """Fingerprints of a table's slices, read once."""
         if table not in self._prints:
             self._prints[table] = self.lake.fingerprints(table)
         return self._prints[table]
-
-    def _factor_tables(self) -> list[str]:
-        return [FACTOR] if self.vintage.non_response_adjusted else []
 
 
 def fingerprint(parts: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from lmi_pipeline import catalog
 from lmi_pipeline.assets.cells import FIRST_QUARTER, first_controlled
 from lmi_pipeline.assets.inputs import newest_edition
-from lmi_pipeline.assets.survey import BOOST, FACTOR, PERSON, Survey, fingerprint
+from lmi_pipeline.assets.survey import BOOST, FACTOR, PERSON, Survey
 from lmi_pipeline.assets.writing import Part, slices_result
 from lmi_pipeline.catalog.models import WeightingDataset, WeightVintage
 from lmi_pipeline.errors import MethodError
@@ -24,7 +24,7 @@ from lmi_pipeline.orchestration.specs import asset_arguments
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.release.impact_charts import chart_weight_distribution
 from lmi_pipeline.storage.frames import combine_synthetic
-from lmi_pipeline.storage.lake import Lake, slice_text
+from lmi_pipeline.storage.lake import Lake
 
 WEIGHTING = "est_lfs__quarterly_weighting"
 PUBLISHED, DATASET_FILE = "core_lfs__quarterly_published_weight", "core_lfs__quarterly_dataset_weight"
@@ -66,8 +66,8 @@ class Weigher:
         """What to write for a quarter, and a hash of what it is made from."""
         if self.is_official(quarter):
             table = DATASET_FILE if self.survey.dataset.official == "dataset_file" else PUBLISHED
-            prints = [self.survey.prints(name).get(slice_text({"quarter": quarter}), "") for name in (table, PERSON)]
-            return Part(quarter, fingerprint(["official", self.survey.vintage.name, *prints]), self.official)
+            made_from = self.survey.fingerprint_of(quarter, [table], ["official", self.survey.vintage.name])
+            return Part(quarter, made_from, self.official)
         try:
             population = self.survey.population(quarter)
         except MethodError:

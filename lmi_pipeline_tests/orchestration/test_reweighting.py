@@ -6,6 +6,7 @@ import pytest
 
 from lmi_pipeline import catalog
 from lmi_pipeline.assets.cells import first_controlled
+from lmi_pipeline.assets.survey import Survey
 from lmi_pipeline.methods.quarters import shift_quarter
 from lmi_pipeline.storage.sql import load_tests, run_test
 
@@ -283,3 +284,17 @@ def test_sql_test_when_weights_move_between_regions_then_both_are_found(built, h
 )
 def test_first_controls_of_a_vintage(vintage, first):
     assert first_controlled(catalog.weight_vintage(vintage)) == first
+
+
+def test_factors_when_households_are_in_no_sample_file_then_the_mean_of_their_quarter_and_region(built):
+    vintage = next(v for v in catalog.weight_vintages().values() if v.non_response_adjusted)
+    survey = Survey(built.lake, vintage, catalog.weighting_dataset("aps_person"))
+    persons = survey.persons("2020-10")
+    factors, status = survey.factors("2020-10", persons)
+    assert status == "adjusted"
+    sampled = set(built.lake.read("est_lfs__quarterly_response_factor", columns=["household_id"])["household_id"])
+    outside = ~persons["household_id"].isin(sampled) & ~persons["region_gss"].isin(list(vintage.non_response_exempt))
+    assert outside.sum() > 100
+    cells = [persons["quarter"], persons["region_gss"]]
+    usual = pd.Series(factors).where(~outside).groupby(cells).transform("mean")
+    np.testing.assert_allclose(factors[outside], usual[outside])
