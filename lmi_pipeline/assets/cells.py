@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lmi_pipeline import catalog
-from lmi_pipeline.assets.inputs import areas_of, choose_release, newest_edition, stated_stocks
+from lmi_pipeline.assets.inputs import VintageEditions, areas_of, choose_release, editions_for, stated_stocks
 from lmi_pipeline.assets.writing import frame_result
 from lmi_pipeline.catalog.models import PopulationInput, WeightVintage
 from lmi_pipeline.errors import MethodError
@@ -35,6 +35,7 @@ class CellFrame:
     frame: pd.DataFrame
     estimate_release: str
     projection_release: str
+    later_editions: tuple[str, ...] = ()
 
 
 def mid_years(lake: Lake, population: PopulationInput) -> tuple[pd.DataFrame, str, str]:
@@ -69,21 +70,22 @@ def _grouped(frame: pd.DataFrame) -> pd.DataFrame:
     return summed
 
 
-def base_year_persons(lake: Lake) -> pd.DataFrame:
-    """Respondents of the base year with their official weight and the columns controls are cut by."""
+def base_year_persons(lake: Lake, vintage: WeightVintage) -> VintageEditions:
+    """Respondents of the base year, the official weight a vintage may have, and the columns controls are cut by."""
     where = {"quarter": list(STRUCTURE_YEAR)}
     columns = ["quarter", "person_id", "age_years", "sex", "region_gss", "tenure", "birth_group", "synthetic"]
     persons = lake.read("core_lfs__quarterly_person", columns=columns, where=where)
     weights = lake.read(
         "core_lfs__quarterly_published_weight",
-        columns=["quarter", "person_id", "edition", "analysis_weight"],
+        columns=["quarter", "person_id", "edition", "analysis_weight", "analysis_weight_year"],
         where=where,
     )
     absent = sorted(set(STRUCTURE_YEAR) - set(persons["quarter"]))
     if absent:
         raise MethodError(f"the structure of 2019 needs the LFS person files of {', '.join(absent)}, not in the lake")
-    joined = persons.merge(newest_edition(weights), on=["quarter", "person_id"])
-    return control_columns(joined)
+    chosen = editions_for(weights, vintage)
+    joined = persons.merge(chosen.frame.drop(columns="analysis_weight_year"), on=["quarter", "person_id"])
+    return VintageEditions(control_columns(joined), chosen.later)
 
 
 def cells_of(lake: Lake, vintage: WeightVintage) -> CellFrame:
@@ -99,9 +101,10 @@ def cells_of(lake: Lake, vintage: WeightVintage) -> CellFrame:
     cells = {quarter: _whole(mid_year, quarter) for quarter in quarters}
     flags = [*mid_year["synthetic"].unique()]
     groups: tuple[str, ...] = (_BIRTH_TOTAL,)
+    later: tuple[str, ...] = ()
     if "birth_group" in vintage.controls:
         groups = codes_of("birth_group")
-        cells, flag = _by_birth(lake, vintage, cells)
+        cells, flag, later = _by_birth(lake, vintage, cells)
         flags.append(flag)
     else:
         cells = {quarter: whole[..., None] for quarter, whole in cells.items()}
@@ -112,7 +115,7 @@ def cells_of(lake: Lake, vintage: WeightVintage) -> CellFrame:
     ]
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.assign(weight_vintage=vintage.name, synthetic=combine_synthetic(*flags))
-    return CellFrame(frame, estimates, projection)
+    return CellFrame(frame, estimates, projection, later)
 
 
 def _whole(mid_year: pd.DataFrame, quarter: str) -> FloatArray:
@@ -130,11 +133,14 @@ def control_area_index(vintage: WeightVintage) -> tuple[list[str], np.ndarray]:
     return areas, np.array([areas.index(mapping[region]) for region in codes_of("region_gss")])
 
 
-def _by_birth(lake: Lake, vintage: WeightVintage, whole: dict[str, FloatArray]) -> tuple[dict[str, FloatArray], str]:
+def _by_birth(
+    lake: Lake, vintage: WeightVintage, whole: dict[str, FloatArray]
+) -> tuple[dict[str, FloatArray], str, tuple[str, ...]]:
     """Cells by country of birth: from the controls after the base quarter, from the stocks before."""
     areas, index = control_area_index(vintage)
     groups = codes_of("birth_group")
-    persons = base_year_persons(lake)
+    respondents = base_year_persons(lake, vintage)
+    persons = respondents.frame
     profile = control_cells.mean_age_profile(persons, "analysis_weight", ages=codes_of("age_group"), groups=groups)
     stocks = _stocks(lake, vintage, areas)
     controls = lake.read(CONTROL, where={"weight_vintage": vintage.name, "area_code": areas})
@@ -155,14 +161,14 @@ def _by_birth(lake: Lake, vintage: WeightVintage, whole: dict[str, FloatArray]) 
         else:
             result[quarter] = control_cells.split_by_birth_group(whole[quarter], totals, index, profile)
     flag = combine_synthetic(persons["synthetic"], controls["synthetic"])
-    return {quarter: result[quarter] for quarter in sorted(result)}, flag
+    return {quarter: result[quarter] for quarter in sorted(result)}, flag, respondents.later
 
 
 def _stocks(lake: Lake, vintage: WeightVintage, areas: list[str]) -> dict[str, FloatArray]:
     if vintage.growth is None:
         raise MethodError(f"weight vintage {vintage.name} does not control for country of birth")
-    stock = newest_edition(lake.read("est_population__quarterly_stock"))
-    frame, _ = stated_stocks(stock, vintage.growth, STRUCTURE_YEAR[0], STRUCTURE_YEAR[-1])
+    stock = editions_for(lake.read("est_population__quarterly_stock"), vintage)
+    frame, _ = stated_stocks(stock.frame, vintage.growth, STRUCTURE_YEAR[0], STRUCTURE_YEAR[-1])
     axes = {"quarter": STRUCTURE_YEAR, "area_code": areas, "birth_group": codes_of("birth_group")}
     values = to_array(frame, "population_count", axes, "stocks")
     return dict(zip(STRUCTURE_YEAR, values, strict=True))
@@ -218,6 +224,7 @@ def _cell_asset(vintage: WeightVintage) -> dg.AssetsDefinition:
             made.frame,
             estimate_release=made.estimate_release,
             projection_release=made.projection_release,
+            editions_later_than_vintage=", ".join(made.later_editions) or "none",
             first_quarter=quarters[0],
             last_quarter=quarters[-1],
         )
@@ -243,7 +250,8 @@ def _tenure_asset(vintage: WeightVintage) -> dg.AssetsDefinition:
     def tenure(context: dg.AssetExecutionContext):
         workspace: Workspace = context.resources.workspace
         cells = workspace.lake.read(CELL, where={"weight_vintage": vintage.name})
-        persons = base_year_persons(workspace.lake)
+        respondents = base_year_persons(workspace.lake, vintage)
+        persons = respondents.frame
         known = persons[persons["tenure_group"].notna()]
         counts = known.groupby(["region_gss", "tenure_group"])["analysis_weight"].sum().rename("share").reset_index()
         counts["share"] /= counts.groupby("region_gss")["share"].transform("sum")
@@ -252,7 +260,10 @@ def _tenure_asset(vintage: WeightVintage) -> dg.AssetsDefinition:
         frame["population_count"] *= frame["share"]
         flag = combine_synthetic(cells["synthetic"], persons["synthetic"])
         return frame_result(
-            context, TENURE, frame.drop(columns="share").assign(weight_vintage=vintage.name, synthetic=flag)
+            context,
+            TENURE,
+            frame.drop(columns="share").assign(weight_vintage=vintage.name, synthetic=flag),
+            editions_later_than_vintage=", ".join(respondents.later) or "none",
         )
 
     return tenure

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.assets.estimates import ESTIMATE, estimate_name
-from lmi_pipeline.assets.inputs import areas_of, choose_release, newest_edition
+from lmi_pipeline.assets.inputs import areas_of, choose_release, editions_for
 from lmi_pipeline.assets.reweighting import CONTROL, GROWTH, control_name, control_vintages
 from lmi_pipeline.assets.survey import fingerprint, frame_hash
 from lmi_pipeline.assets.writing import Part, slices_result
@@ -42,9 +42,17 @@ def impact_name(table: str) -> str:
 
 @dataclass
 class ImpactInputs:
-    """Tables the evaluation reads, each once; an absent one is a MethodError that says which."""
+    """Tables the evaluation reads, each once; an absent one is a MethodError that says which.
+
+    Attributes
+    ----------
+    lake : Lake
+    later_editions : dict of str to tuple of str
+        By vintage, editions of the stocks used that are later than the vintage, as a quarter has no other.
+    """
 
     lake: Lake
+    later_editions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _held: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def table(self, name: str) -> pd.DataFrame:
@@ -73,7 +81,8 @@ class ImpactInputs:
         if vintage.growth is None:
             raise MethodError(f"weight vintage {vintage.name} does not control for country of birth")
         group_of = areas_of(vintage.growth)
-        stock = newest_edition(self.table(STOCK))
+        chosen = editions_for(self.table(STOCK), vintage)
+        stock = chosen.frame
         nation = stock[stock["area_code"] == catalog.UNITED_KINGDOM]
         regional = stock[stock["area_code"].isin(group_of)]
         grouped = regional.assign(area_code=regional["area_code"].map(group_of))
@@ -81,7 +90,10 @@ class ImpactInputs:
         summed = grouped.groupby(keys)["population_count"].sum().reset_index()
         stocks = pd.concat([nation[summed.columns], summed], ignore_index=True)
         areas = sorted(set(group_of.values()) - {catalog.UNITED_KINGDOM})
-        return gather_evidence(self.growth(vintage), stocks, self.table(MIGRATION), areas=areas)
+        evidence = gather_evidence(self.growth(vintage), stocks, self.table(MIGRATION), areas=areas)
+        reached = set(stock.loc[stock["quarter"] <= max(evidence.quarters), "edition"])
+        self.later_editions[vintage.name] = tuple(edition for edition in chosen.later if edition in reached)
+        return evidence
 
     def estimates(self) -> pd.DataFrame:
         """Labour market estimates of every vintage."""
@@ -226,10 +238,15 @@ def _impact_asset(code: str, table: ImpactTable) -> dg.AssetsDefinition:
     )
     def evaluated(context: dg.AssetExecutionContext):
         workspace: Workspace = context.resources.workspace
-        rows, absent = rows_of(ImpactInputs(workspace.lake), table)
+        inputs = ImpactInputs(workspace.lake)
+        rows, absent = rows_of(inputs, table)
         result = _write(context, code, rows, absent)
         checked = [_identity(rows, context.asset_key)] if specs else []
-        return result._replace(check_results=[*result.check_results, *checked])
+        later = [f"{vintage}: {', '.join(editions)}" for vintage, editions in inputs.later_editions.items() if editions]
+        return result._replace(
+            metadata={**(result.metadata or {}), "editions_later_than_vintage": "; ".join(later) or "none"},
+            check_results=[*result.check_results, *checked],
+        )
 
     return evaluated
 

@@ -18,6 +18,7 @@ from lmi_pipeline.methods.quarters import quarter_range, shift_quarter
 from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake
 
+_SUFFIX = r"_pwt(\d\d)(?:[_+]|$)"
 BASE_YEAR_ENDING = {"10": "12", "07": "09", "04": "06", "01": "03"}
 
 
@@ -39,6 +40,8 @@ class ControlInputs:
         Quarters that cannot be estimated because RTI growth, or the quarter a year before, is missing.
     not_stated_share : float
         Share of the base population whose country of birth is not stated, spread over the groups.
+    later_editions : tuple of str
+        Editions of the stocks that are later than the vintage, as a quarter has no other.
     synthetic : str
         true, false or mixed.
     """
@@ -52,7 +55,24 @@ class ControlInputs:
     release_of: dict[str, str]
     left_out: tuple[str, ...]
     not_stated_share: float
+    later_editions: tuple[str, ...]
     synthetic: str
+
+
+@dataclass(frozen=True)
+class VintageEditions:
+    """One edition of each quarter, as a vintage may have it.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Rows of those editions.
+    later : tuple of str
+        Editions among them that are later than the vintage: their quarters have no other.
+    """
+
+    frame: pd.DataFrame
+    later: tuple[str, ...]
 
 
 def choose_release(wanted: str, available: Iterable[str], if_absent: str, what: str) -> str:
@@ -77,11 +97,39 @@ def choose_release(wanted: str, available: Iterable[str], if_absent: str, what: 
     )
 
 
-def newest_edition(stock: pd.DataFrame) -> pd.DataFrame:
-    """Rows of each quarter's edition with the highest weight suffix."""
-    suffix = stock["edition"].str.extract(r"(\d\d)$", expand=False).fillna("00")
-    order = stock.assign(_order=suffix + stock["edition"])
-    return stock[order["_order"] == order.groupby("quarter")["_order"].transform("max")]
+def newest_edition(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each quarter's edition with the highest weight suffix; of several, the last by name."""
+    return _picked(rows, _listed(rows).sort_values(["suffix", "edition"]))
+
+
+def editions_for(rows: pd.DataFrame, vintage: WeightVintage) -> VintageEditions:
+    """Rows of each quarter's newest edition that is not later than a vintage; the earliest later one for want of it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``quarter`` and ``edition``, and if there ``analysis_weight_year``, the suffix of the weight inside.
+    vintage : WeightVintage
+    """
+    listed = _listed(rows)
+    beyond = (listed["suffix"] - vintage.suffix).clip(lower=0)
+    frame = _picked(rows, listed.assign(beyond=-beyond).sort_values(["beyond", "suffix", "edition"]))
+    later = listed.loc[beyond > 0, "edition"]
+    return VintageEditions(frame, tuple(sorted(set(later) & set(frame["edition"]))))
+
+
+def _listed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Quarter, edition and weight suffix; a name without a suffix is of the first delivery, before every other."""
+    if "analysis_weight_year" in rows:
+        listed = rows[["quarter", "edition", "analysis_weight_year"]].drop_duplicates()
+        return listed.rename(columns={"analysis_weight_year": "suffix"})
+    listed = rows[["quarter", "edition"]].drop_duplicates()
+    return listed.assign(suffix=listed["edition"].str.extract(_SUFFIX, expand=False).fillna("0").astype(int))
+
+
+def _picked(rows: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the last edition of each quarter."""
+    return rows[rows["edition"] == rows["quarter"].map(ordered.groupby("quarter")["edition"].last())]
 
 
 def control_inputs(lake: Lake, vintage: WeightVintage) -> ControlInputs:
@@ -90,8 +138,10 @@ def control_inputs(lake: Lake, vintage: WeightVintage) -> ControlInputs:
     if rti is None or model is None or vintage.from_quarter is None:
         raise MethodError(f"weight vintage {vintage.name} does not control for country of birth")
     release, growth, release_of = _growth(lake, rti, model)
-    stock = newest_edition(lake.read("est_population__quarterly_stock"))
-    stocks, share = stated_stocks(stock, model, shift_quarter(model.base_quarter, -4), model.base_quarter)
+    first, base_quarter = shift_quarter(model.base_quarter, -4), model.base_quarter
+    held = lake.read("est_population__quarterly_stock")
+    stock = editions_for(held[held["quarter"].between(first, base_quarter)], vintage)
+    stocks, share = stated_stocks(stock.frame, model, first, base_quarter)
     natural = _natural_change(lake, model)
     migration, base = _base_growth(lake, model, stocks)
     last = min(growth["quarter"].max(), natural["quarter"].max())
@@ -108,8 +158,9 @@ def control_inputs(lake: Lake, vintage: WeightVintage) -> ControlInputs:
         release_of=release_of,
         left_out=tuple(quarter for quarter in wanted if quarter not in quarters),
         not_stated_share=share,
+        later_editions=stock.later,
         synthetic=combine_synthetic(
-            growth["synthetic"], stock["synthetic"], natural["synthetic"], migration["synthetic"]
+            growth["synthetic"], stock.frame["synthetic"], natural["synthetic"], migration["synthetic"]
         ),
     )
 

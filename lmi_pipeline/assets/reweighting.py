@@ -143,6 +143,7 @@ def _control_asset(vintage: WeightVintage) -> dg.AssetsDefinition:
             rti_releases_by_quarter=dg.MetadataValue.json(inputs.release_of),
             quarters_left_out=", ".join(inputs.left_out) or "none",
             not_stated_share=f"{inputs.not_stated_share:.2%}",
+            editions_later_than_vintage=", ".join(inputs.later_editions) or "none",
             first_quarter=inputs.quarters[0],
             last_quarter=inputs.quarters[-1],
         )

@@ -122,7 +122,7 @@ class Weigher:
         if not self.lake.exists(table):
             return pd.DataFrame()
         issued = self.lake.read(table, where=where)
-        return issued[issued["analysis_weight_year"] <= int(self.survey.vintage.name[3:5])]
+        return issued[issued["analysis_weight_year"] <= self.survey.vintage.suffix]
 
     def lacks_official(self, quarter: str) -> bool:
         """Whether a quarter would keep its official weights and there is no file of them."""

@@ -165,6 +165,11 @@ class WeightVintage(Entry):
     origin: Literal["published", "reconstructed", "ours"]
     note: str
 
+    @property
+    def suffix(self) -> int:
+        """Suffix of its weight variable: 20 for pwt20 and pwt20_corrected."""
+        return int(self.name[3:5])
+
 
 class ControlRule(Entry):
     """How one control of a vintage is cut for a dataset: the columns its cells are made of.
