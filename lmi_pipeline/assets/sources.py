@@ -15,11 +15,12 @@ from lmi_pipeline.catalog.models import Layout, Source
 from lmi_pipeline.errors import SourceError
 from lmi_pipeline.orchestration.checks import check_specs
 from lmi_pipeline.orchestration.intake import active_ledger, fill_vault, vault_files
-from lmi_pipeline.orchestration.partitions import QUARTERS
+from lmi_pipeline.orchestration.partitions import partitions_of
 from lmi_pipeline.orchestration.specs import asset_arguments
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.sources import READERS
-from lmi_pipeline.sources.base import VaultFile, stamp
+from lmi_pipeline.sources.base import PERIODS_APART, VaultFile, stamp
+from lmi_pipeline.storage.lake import slice_text
 
 READER_VERSION = "1"
 
@@ -131,49 +132,51 @@ def _panel_asset(source: Source, table_name: str, layouts: list[Layout]) -> dg.A
     return panel
 
 
-def _quarter_files(workspace: Workspace, source: str, layouts: set[str]) -> dict[str, list[VaultFile]]:
+def _period_files(workspace: Workspace, source: str, layouts: set[str]) -> dict[str, list[VaultFile]]:
     ledger = active_ledger(workspace, source)
     found: dict[str, list[VaultFile]] = {}
     for file in vault_files(workspace, ledger[ledger["layout"].isin(layouts)]):
-        if file.identity.period:
-            found.setdefault(file.identity.period, []).append(file)
+        for period in (file.identity.period or "").split(PERIODS_APART):
+            if period:
+                found.setdefault(period, []).append(file)
     return found
 
 
-def _absent_quarters(
+def _absent_periods(
     context: dg.AssetExecutionContext, table_name: str, source: Source, files: Collection[str], *, sparse: bool
 ) -> list[str]:
-    """Quarters of the run without a file: an error, unless the layout exists for some quarters only."""
+    """Periods of the run without a file: an error, unless the layout exists for some periods only."""
     workspace: Workspace = context.resources.workspace
     absent = [key for key in context.partition_keys if key not in files]
     if absent and not sparse:
         raise SourceError(
-            f"table '{table_name}': no file in the vault for {len(absent)} quarters"
+            f"table '{table_name}': no file in the vault for {len(absent)} {_period_column(table_name)}s"
             f" ({absent[0]} to {absent[-1]});"
             f" put them in {workspace.settings.landing / source.name},"
-            f" or choose other quarters (there: {min(files, default='none')} to {max(files, default='none')})"
+            f" or choose others (there: {min(files, default='none')} to {max(files, default='none')})"
         )
     _leave_out(context, table_name, source, absent)
     return absent
 
 
 def _leave_out(context: dg.AssetExecutionContext, table_name: str, source: Source, absent: list[str]) -> None:
-    """Log the quarters that have no rows; SourceError if the table still holds some from an earlier run."""
+    """Log the periods that have no rows; SourceError if the table still holds some from an earlier run."""
     workspace: Workspace = context.resources.workspace
     held = workspace.lake.fingerprints(table_name)
-    stale = [key for key in absent if _slice(key) in held]
+    column = _period_column(table_name)
+    stale = [key for key in absent if slice_text({column: key}) in held]
     if stale:
         raise SourceError(
-            f"table '{table_name}': {len(stale)} quarters ({stale[0]} to {stale[-1]}) hold rows of files that are no"
-            f" longer in force; put files of these quarters in {workspace.settings.landing / source.name},"
+            f"table '{table_name}': {len(stale)} {column}s ({stale[0]} to {stale[-1]}) hold rows of files that are no"
+            f" longer in force; put files of them in {workspace.settings.landing / source.name},"
             f" or remove the folder {workspace.lake.path(table_name)} and run again"
         )
     for key in absent:
-        context.log.info("%s quarter = %s: no file, no rows", table_name, key)
+        context.log.info("%s %s = %s: no file, no rows", table_name, column, key)
 
 
-def _slice(quarter: str) -> str:
-    return f"quarter = {quarter}"
+def _period_column(table_name: str) -> str:
+    return catalog.table(table_name).slice_by[0]
 
 
 def _is_sparse(source: Source, raw_table: str) -> bool:
@@ -186,69 +189,73 @@ def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
     @dg.asset(
         **asset_arguments(table_name),
         deps=[vault_name(source.name)],
-        partitions_def=QUARTERS,
+        partitions_def=partitions_of(catalog.table(table_name)),
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=check_specs(table_name, table_name),
     )
     def persons(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace: Workspace = context.resources.workspace
-        files = _quarter_files(workspace, source.name, layouts)
+        files = _period_files(workspace, source.name, layouts)
         sparse = _is_sparse(source, table_name)
-        absent = _absent_quarters(context, table_name, source, files, sparse=sparse)
-        columns = list(catalog.table(table_name).columns)
+        absent = _absent_periods(context, table_name, source, files, sparse=sparse)
+        columns, period_column = list(catalog.table(table_name).columns), _period_column(table_name)
         notes: dict[str, None] = {}
 
-        def make(quarter: str) -> pd.DataFrame:
+        def make(period: str) -> pd.DataFrame:
             frames = []
-            for file in files[quarter]:
+            for file in files[period]:
                 frame, said = _read(file)
-                frames.append(frame.assign(quarter=quarter)[columns])
+                frames.append(_rows_of_period(frame, period_column, period)[columns])
                 notes.update(dict.fromkeys(f"{file.file_name}: {note}" for note in said))
             return pd.concat(frames, ignore_index=True)
 
         parts = (
-            Part(quarter, _fingerprint(file.sha256 for file in files[quarter]), make)
-            for quarter in context.partition_keys
-            if quarter in files
+            Part(period, _fingerprint(file.sha256 for file in files[period]), make)
+            for period in context.partition_keys
+            if period in files
         )
-        result = slices_result(context, table_name, parts, quarters_without_file=len(absent))
+        result = slices_result(context, table_name, parts, periods_without_file=len(absent))
         return _with_notes(result, notes)
 
     return persons
+
+
+def _rows_of_period(frame: pd.DataFrame, column: str, period: str) -> pd.DataFrame:
+    """Rows of one period: those that say so, or all of a file of one period."""
+    if column in frame:
+        return frame[frame[column].astype("str") == period]
+    return frame.assign(**{column: period})
 
 
 def _fingerprint(parts: Iterable[str]) -> str:
     return hashlib.sha256("|".join([READER_VERSION, *sorted(parts)]).encode()).hexdigest()[:16]
 
 
-def _tidy_quarter_asset(source: Source, table_name: str, raw_table: str) -> dg.AssetsDefinition:
+def _tidy_period_asset(source: Source, table_name: str, raw_table: str) -> dg.AssetsDefinition:
     @dg.asset(
         **asset_arguments(table_name),
         deps=[raw_table],
-        partitions_def=QUARTERS,
+        partitions_def=partitions_of(catalog.table(table_name)),
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=check_specs(table_name, table_name),
     )
     def tidy(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         workspace: Workspace = context.resources.workspace
         made_from = workspace.lake.fingerprints(raw_table)
+        column = _period_column(table_name)
         sparse = _is_sparse(source, raw_table)
-        absent = [key for key in context.partition_keys if sparse and _slice(key) not in made_from]
+        absent = [key for key in context.partition_keys if sparse and slice_text({column: key}) not in made_from]
         _leave_out(context, table_name, source, absent)
 
-        def make(quarter: str) -> pd.DataFrame:
-            return READERS[source.name].tidy[table_name](workspace.lake.read(raw_table, where={"quarter": quarter}))
+        def make(period: str) -> pd.DataFrame:
+            return READERS[source.name].tidy[table_name](workspace.lake.read(raw_table, where={column: period}))
 
         parts = (
-            Part(
-                quarter,
-                f"{made_from.get(_slice(quarter), '')}:{READER_VERSION}",
-                make,
-            )
-            for quarter in context.partition_keys
-            if quarter not in absent
+            Part(period, f"{made_from.get(slice_text({column: period}), '')}:{READER_VERSION}", make)
+            for period in context.partition_keys
+            if period not in absent
         )
-        return slices_result(context, table_name, parts, quarters_without_file=len(absent))
+        return slices_result(context, table_name, parts, periods_without_file=len(absent))
 
     return tidy
 
@@ -267,7 +274,7 @@ def source_assets() -> list[dg.AssetsDefinition]:
                 by_core.setdefault(core_table, []).append(layout)
         for core_table, layouts in by_core.items():
             if catalog.table(core_table).partitioned:
-                assets.append(_tidy_quarter_asset(source, core_table, layouts[0].raw_table))
+                assets.append(_tidy_period_asset(source, core_table, layouts[0].raw_table))
             else:
                 assets.append(_panel_asset(source, core_table, layouts))
     return assets

@@ -34,19 +34,34 @@ class Session:
         self.workspace = Workspace.open(self.settings)
 
     def range_for(self, first: str | None, last: str | None) -> tuple[str, str]:
-        """Quarters to run: those asked for, else all the vault has a file for."""
-        there = self.runner.quarters_in_vault(self.workspace)
+        """Quarters to run: those asked for (a year means all of its quarters), else all the vault has a file for."""
+        there = self.runner.periods_in_vault(self.workspace, "lfs")
         if not there:
             raise LmiError(
                 "the vault has no LFS person file; run `lmi run` without --select, or put files in data/landing/lfs"
             )
-        first, last = first or there[0], last or there[-1]
+        first, last = _quarter(first, "01", there, 0), _quarter(last, "10", there, -1)
         for quarter in (first, last):
             if quarter not in there:
                 raise LmiError(f"no LFS person file for {quarter} in the vault; it has {there[0]} to {there[-1]}")
         if first > last:
             raise LmiError(f"--from {first} is after --to {last}")
         return first, last
+
+    def years_for(self, first: str | None, last: str | None) -> tuple[str, str]:
+        """Years to run: those the vault has an ASHE file for, among those asked for (a quarter means its year).
+
+        Raises
+        ------
+        LmiError
+            There is none.
+        """
+        there = self.runner.periods_in_vault(self.workspace, "ashe", whole=False)
+        chosen = [year for year in there if (first or year)[:4] <= year <= (last or year)[:4]]
+        if not chosen:
+            span = f"it has {there[0]} to {there[-1]}" if there else "it has none at all"
+            raise LmiError(f"no ASHE file from {first or 'the first'} to {last or 'the last'} in the vault; {span}")
+        return chosen[0], chosen[-1]
 
     def execute(self, context: Context, keys: list[Any], partitions: tuple[str, str] | None, title: str) -> Any:
         """Run assets with progress shown unless the output is for a machine."""
@@ -63,18 +78,29 @@ class Session:
         """
         accounts: list[Any] = []
         stages = self.runner.stages(self.definitions, keys)
-        for number, stage in enumerate(stages):
+        for stage in stages:
             if any(account is not None and not account.success for account in accounts):
                 break
-            partitions = None
-            if self.runner.partitioned(self.definitions, stage.keys):
-                start, end = self.range_for(first, last)
-                earliest = stage.first_quarter or start
-                late = start < earliest <= end and (len(stages) > 1 or not first)
-                partitions = (earliest if late else start, end)
-            title = "Weighting and estimating" if stage.first_quarter or number else "Building tables"
-            accounts.append(self.execute(context, stage.keys, partitions, title))
+            partitions = self._partitions(stage, first, last, alone=len(stages) == 1)
+            accounts.append(self.execute(context, stage.keys, partitions, stage.title))
         return accounts
+
+    def _partitions(self, stage: Any, first: str | None, last: str | None, *, alone: bool) -> tuple[str, str] | None:
+        if stage.by is None:
+            return None
+        if stage.by == "year":
+            return self.years_for(first, last)
+        start, end = self.range_for(first, last)
+        earliest = stage.first_quarter or start
+        late = start < earliest <= end and not (alone and first)
+        return (earliest if late else start), end
+
+
+def _quarter(text: str | None, month: str, there: list[str], default: int) -> str:
+    """Quarter that was asked for; of a year the one that begins in a month."""
+    if text is None:
+        return there[default]
+    return f"{text}-{month}" if len(text) == len("2020") else text
 
 
 def run(

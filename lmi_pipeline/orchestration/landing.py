@@ -11,9 +11,11 @@ import dagster as dg
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import SourceError
 from lmi_pipeline.orchestration.intake import landing_files, take_in
+from lmi_pipeline.orchestration.partitions import QUARTERS, YEARS
+from lmi_pipeline.orchestration.runner import RANGE_END, RANGE_START
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.sources import READERS
-from lmi_pipeline.sources.base import FileIdentity
+from lmi_pipeline.sources.base import PERIODS_APART, FileIdentity
 
 EVERY_SECONDS = 30
 
@@ -27,6 +29,11 @@ class Delivery:
     period: str | None
     sha256: str
     file_name: str
+
+    @property
+    def periods(self) -> list[str]:
+        """Partitions the file fills; none for a panel."""
+        return self.period.split(PERIODS_APART) if self.period else []
 
 
 def _signature(path: Path) -> list[int]:
@@ -124,10 +131,23 @@ def landing_sensor(*, running: bool) -> dg.SensorDefinition:
 
 
 def _request(delivery: Delivery, graph: dg.AssetGraph | None) -> dg.RunRequest:
-    keys = sorted(first_assets(delivery).resolve(graph)) if graph else None
+    tags = {"lmi/source": delivery.source, "lmi/file": delivery.file_name}
+    if len(delivery.periods) > 1:
+        tags |= {RANGE_START: delivery.periods[0], RANGE_END: delivery.periods[-1]}
     return dg.RunRequest(
         run_key=f"{delivery.source}-{delivery.sha256}",
-        asset_selection=keys,
-        partition_key=delivery.period,
-        tags={"lmi/source": delivery.source, "lmi/file": delivery.file_name},
+        asset_selection=_of_one_kind(delivery, graph) if graph else None,
+        partition_key=delivery.periods[0] if len(delivery.periods) == 1 else None,
+        tags=tags,
     )
+
+
+def _of_one_kind(delivery: Delivery, graph: dg.AssetGraph) -> list[dg.AssetKey]:
+    """Assets to run for a delivery: a run has one kind of partition, that of the delivered file.
+
+    What is partitioned otherwise (weights that need a new RTI panel, pay that needs a new LFS quarter) is left to its
+    own job or backfill.
+    """
+    wanted = {0: None, len("2020"): YEARS, len("2020-01"): QUARTERS}[len(min(delivery.periods, default=""))]
+    keys = sorted(first_assets(delivery).resolve(graph))
+    return [key for key in keys if graph.get(key).partitions_def in (None, wanted)]

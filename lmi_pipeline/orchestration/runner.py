@@ -8,7 +8,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +16,9 @@ import dagster as dg
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import LmiError
 from lmi_pipeline.orchestration.intake import active_ledger
+from lmi_pipeline.orchestration.partitions import YEARS
 from lmi_pipeline.orchestration.workspace import Workspace
+from lmi_pipeline.sources.base import PERIODS_APART
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 FROM_QUARTER = "from_quarter"
@@ -77,41 +79,64 @@ def resolve_selection(definitions: dg.Definitions, text: str | None) -> list[dg.
     return sorted(keys)
 
 
-def partitioned(definitions: dg.Definitions, keys: Sequence[dg.AssetKey]) -> list[dg.AssetKey]:
-    """Those of some assets that are partitioned by quarter."""
-    graph = definitions.resolve_asset_graph()
-    return [key for key in keys if graph.get(key).partitions_def is not None]
-
-
 @dataclass(frozen=True)
 class Stage:
-    """Assets that run together, and the first quarter they are made for unless one is asked for."""
+    """Assets that run together: how they are partitioned, and the first quarter they are made for unless asked.
+
+    Attributes
+    ----------
+    keys : list of AssetKey
+    title : str
+        Words for the progress bar.
+    by : {'quarter', 'year', None}
+        Period of those that are partitioned; None if none is.
+    first_quarter : str or None
+    """
 
     keys: list[dg.AssetKey]
-    first_quarter: str | None
+    title: str
+    by: str | None = None
+    first_quarter: str | None = None
 
 
 def stages(definitions: dg.Definitions, keys: Sequence[dg.AssetKey]) -> list[Stage]:
-    """Split assets into those that need every quarter, and those from the first weighted quarter on.
+    """Split assets into runs: one run has one kind of partition, and weights begin with the first weighted quarter.
 
-    The second stage has the assets tagged ``from_quarter``, all that follows from them, and the release.
+    First what is needed of every quarter, then the yearly assets, then the assets tagged ``from_quarter`` with all
+    that follows from them or from yearly ones, and the release.
     """
     graph = definitions.resolve_asset_graph()
-    tagged = [key for key in graph.get_all_asset_keys() if FROM_QUARTER in graph.get(key).tags]
-    last = dg.AssetSelection.groups("publication")
-    late = (dg.AssetSelection.assets(*tagged).downstream() | last).resolve(graph) if tagged else last.resolve(graph)
-    starts = {graph.get(key).tags[FROM_QUARTER] for key in tagged}
-    early_keys, late_keys = [k for k in keys if k not in late], [k for k in keys if k in late]
-    split = [Stage(early_keys, None), Stage(late_keys, min(starts, default=None))]
-    return [stage for stage in split if stage.keys]
+    yearly = {key for key in graph.get_all_asset_keys() if graph.get(key).partitions_def == YEARS}
+    tagged = {key for key in graph.get_all_asset_keys() if FROM_QUARTER in graph.get(key).tags}
+    late = dg.AssetSelection.groups("publication").resolve(graph)
+    if tagged | yearly:
+        late = late | dg.AssetSelection.assets(*tagged, *yearly).downstream().resolve(graph)
+    first = min((graph.get(key).tags[FROM_QUARTER] for key in tagged), default=None)
+    split = [
+        Stage([k for k in keys if k not in late | yearly], "Building tables"),
+        Stage([k for k in keys if k in yearly], "Estimating pay"),
+        Stage([k for k in keys if k in late - yearly], "Weighting and estimating", first_quarter=first),
+    ]
+    return [replace(stage, by=_period_of(graph, stage.keys)) for stage in split if stage.keys]
 
 
-def quarters_in_vault(workspace: Workspace, source: str = "lfs") -> list[str]:
-    """Quarters for which the vault has a file in force, of a layout that every quarter has."""
+def _period_of(graph: dg.AssetGraph, keys: Sequence[dg.AssetKey]) -> str | None:
+    found = {graph.get(key).partitions_def for key in keys} - {None}
+    return {0: None}.get(len(found), "year" if found == {YEARS} else "quarter")
+
+
+def periods_in_vault(workspace: Workspace, source: str, *, whole: bool = True) -> list[str]:
+    """Periods for which the vault has a file in force.
+
+    Parameters
+    ----------
+    whole : bool
+        Only of layouts that every period has; the others exist for some periods only.
+    """
     ledger = active_ledger(workspace, source)
-    whole = [layout.name for layout in catalog.source(source).layouts if not layout.sparse]
-    periods = ledger.loc[ledger["layout"].isin(whole), "period"].dropna()
-    return sorted(set(periods.astype(str)))
+    layouts = [layout.name for layout in catalog.source(source).layouts if not (whole and layout.sparse)]
+    periods = ledger.loc[ledger["layout"].isin(layouts), "period"].dropna()
+    return sorted({period for held in periods.astype(str) for period in held.split(PERIODS_APART)})
 
 
 def execute(
@@ -127,7 +152,7 @@ def execute(
     Parameters
     ----------
     partitions : tuple of str, optional
-        First and last quarter for the partitioned assets.
+        First and last quarter or year for the partitioned assets.
     listener : callable, optional
         Called with (event, asset, rows) as assets start and end.
     """

@@ -24,6 +24,9 @@ CELL_COLUMNS = (
 )
 
 
+PERIODS_APART = "/"
+
+
 @dataclass(frozen=True)
 class FileIdentity:
     """What a received file is, found from its name and content.
@@ -35,7 +38,8 @@ class FileIdentity:
     release : str
         Release it was published in: ``YYYY-MM`` or ``YYYY-MM-DD``, or the edition of a microdata file.
     period : str or None
-        Partition the file fills (``2020-01``), None for a panel that restates all history.
+        Partition the file fills (``2020-01``, ``2020``; several are joined by ``/``), None for a panel that restates
+        all history.
     """
 
     source: str

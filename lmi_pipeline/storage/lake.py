@@ -139,7 +139,7 @@ class Lake:
         for column, value in (slice_ or {}).items():
             if column not in allowed:
                 raise SchemaError(f"table '{name}' is not sliced by '{column}' but by {list(allowed)}")
-            strays = len(rows) - pc.sum(pc.equal(rows[column], value)).as_py()
+            strays = len(rows) - pc.sum(pc.equal(rows[column], _typed(column, value))).as_py()
             if strays:
                 raise SchemaError(
                     f"table '{name}': {strays} of {len(rows)} rows are outside the slice {column} = {value}"
@@ -226,7 +226,16 @@ def slice_text(slice_: Mapping[str, str] | None) -> str:
 
 
 def _predicate(slice_: Mapping[str, str]) -> str:
-    return " AND ".join("{} = '{}'".format(c, v.replace("'", "''")) for c, v in slice_.items())
+    return " AND ".join(f"{column} = {_literal(_typed(column, value))}" for column, value in slice_.items())
+
+
+def _literal(value: Any) -> str:
+    return "'{}'".format(value.replace("'", "''")) if isinstance(value, str) else str(value)
+
+
+def _typed(column: str, value: Any) -> Any:
+    """Value of a slice, which is text everywhere, as the column holds it."""
+    return int(value) if catalog.column(column).type == "integer" else value
 
 
 def _partitions(where: Mapping[str, Any] | None, slice_by: tuple[str, ...]) -> list[tuple[str, str, Any]] | None:
@@ -242,6 +251,6 @@ def _values(value: Any) -> list[Any]:
 def _expression(where: Mapping[str, Any] | None) -> ds.Expression | None:
     expression: ds.Expression | None = None
     for column, value in (where or {}).items():
-        term = ds.field(column).isin(_values(value))
+        term = ds.field(column).isin([_typed(column, each) for each in _values(value)])
         expression = term if expression is None else expression & term
     return expression

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lmi_pipeline.orchestration.runner import quarters_in_vault
+from lmi_pipeline.orchestration.runner import periods_in_vault
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.settings import load
 
@@ -26,8 +26,8 @@ def test_quarters_when_other_layouts_have_further_ones_then_of_person_files_only
         path = tmp_path / f"{release}.tab"
         path.write_text(release, encoding="utf-8")
         workspace.vault.add(path, source="lfs", layout=layout, release=release, period=period, origin="landing")
-    assert quarters_in_vault(workspace) == ["2019-10", "2020-01"]
+    assert periods_in_vault(workspace, "lfs") == ["2019-10", "2020-01"]
 
 
 def test_quarters_when_the_vault_is_empty_then_none(workspace):
-    assert quarters_in_vault(workspace) == []
+    assert periods_in_vault(workspace, "lfs") == []
