@@ -46,7 +46,8 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
 def main() -> None:
     """Open labour market information for the UK: build, check, export and publish.
 
-    Settings come from LMI_ variables: LMI_DATA, LMI_SOURCES, LMI_SCALE, LMI_SEED, LMI_DATABASE_URL, LMI_AUTOMATION.
+    Settings come from LMI_ variables: LMI_DATA, LMI_SOURCES, LMI_SCALE, LMI_SEED, LMI_PAY_MODE,
+    LMI_DATABASE_URL, LMI_AUTOMATION.
     """
 
 

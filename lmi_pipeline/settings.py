@@ -11,12 +11,14 @@ from lmi_pipeline.errors import LmiError
 
 MODES = ("synthetic", "landing")
 SCALES = ("small", "uk")
+PAY_MODES = ("auto", "secure", "open")
 _SWITCH = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 _KNOWN = {
     "LMI_DATA": "folder of landing, vault, lake and releases (default: data/ of the project)",
     "LMI_SOURCES": "synthetic or landing, then source:mode exceptions, e.g. synthetic,rti:landing",
     "LMI_SCALE": "size of the synthetic UK: small or uk",
     "LMI_SEED": "seed of the synthetic UK",
+    "LMI_PAY_MODE": "secure (from ASHE microdata), open (from published tables alone), or auto: secure where there are any",
     "LMI_DATABASE_URL": "SQLAlchemy URL of the release database (default: a SQLite file in each release)",
     "LMI_AUTOMATION": "on turns the schedule and the landing sensor on",
 }
@@ -38,6 +40,8 @@ class Settings:
         Exceptions by source.
     scale, seed : str, int
         Of the synthetic UK.
+    pay_mode : str
+        Whether pay is estimated from microdata (secure), from published tables alone (open), or as a year allows (auto).
     database_url : str or None
         Release database; None is a SQLite file in each release.
     automation : bool
@@ -50,6 +54,7 @@ class Settings:
     source_modes: Mapping[str, str] = field(default_factory=dict)
     scale: str = "small"
     seed: int = 2010
+    pay_mode: str = "auto"
     database_url: str | None = None
     automation: bool = False
 
@@ -120,6 +125,9 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     scale = env.get("LMI_SCALE", "small")
     if scale not in SCALES:
         raise LmiError(f"LMI_SCALE is '{scale}', not one of {', '.join(SCALES)}")
+    pay_mode = env.get("LMI_PAY_MODE", "auto")
+    if pay_mode not in PAY_MODES:
+        raise LmiError(f"LMI_PAY_MODE is '{pay_mode}', not one of {', '.join(PAY_MODES)}")
     return Settings(
         project_root=root,
         data=Path(env.get("LMI_DATA", root / "data")).resolve(),
@@ -127,6 +135,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         source_modes=exceptions,
         scale=scale,
         seed=_parse_seed(env.get("LMI_SEED", "2010")),
+        pay_mode=pay_mode,
         database_url=env.get("LMI_DATABASE_URL"),
         automation=_parse_switch(env.get("LMI_AUTOMATION", "off")),
     )

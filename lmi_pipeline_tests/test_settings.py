@@ -41,7 +41,7 @@ def test_load_when_no_mapping_is_given_then_the_environment_as_it_is_now(monkeyp
 
 
 def test_load_when_set_to_nothing_then_as_if_not_set():
-    names = ("LMI_DATA", "LMI_SOURCES", "LMI_SCALE", "LMI_SEED", "LMI_DATABASE_URL", "LMI_AUTOMATION")
+    names = ("LMI_DATA", "LMI_SOURCES", "LMI_SCALE", "LMI_SEED", "LMI_PAY_MODE", "LMI_DATABASE_URL", "LMI_AUTOMATION")
     assert settings.load(dict.fromkeys(names, "")) == settings.load({})
 
 
@@ -76,6 +76,7 @@ def test_sources_then_default_and_exceptions(text, default, exceptions):
         ("LMI_SOURCES", "rti:landing,rti:synthetic", "two modes for rti"),
         ("LMI_SOURCES", "synthetic,landing", "two modes for all sources"),
         ("LMI_SCALE", "large", "LMI_SCALE is 'large', not one of small, uk"),
+        ("LMI_PAY_MODE", "closed", "LMI_PAY_MODE is 'closed', not one of auto, secure, open"),
         ("LMI_SEED", "many", "LMI_SEED is 'many', not a whole number"),
         ("LMI_SEED", "-1", "not a whole number from 0"),
         ("LMI_SEED", "1.5", "not a whole number from 0"),
