@@ -207,3 +207,14 @@ def mapping(name: str, target: str, *, key: str = "code") -> dict[str, str]:
     frame = codelist(name)
     kept = frame[(frame[key] != "") & (frame[target] != "")]
     return dict(zip(kept[key], kept[target], strict=True))
+
+
+def control_figures(name: str) -> pd.DataFrame:
+    """Published figures of ``controls/<name>.csv``; the columns that hold codes are text."""
+    path = ROOT / "controls" / f"{name}.csv"
+    if not path.exists():
+        known = sorted(p.stem for p in path.parent.glob("*.csv"))
+        raise SchemaError(f"no control figures '{name}' in the catalogue; there are {', '.join(known)}")
+    head = pd.read_csv(path, comment="#", nrows=0).columns
+    coded = {column: "str" for column in head if column in columns() and columns()[column].type == "string"}
+    return pd.read_csv(path, comment="#", dtype=coded)
