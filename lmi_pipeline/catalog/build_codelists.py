@@ -1,7 +1,7 @@
-"""Rebuild the SOC 2010 and SIC 2007 code lists from the publisher's own files.
+"""Rebuild the SOC 2010, SOC 2020 and SIC 2007 code lists from the publisher's own files.
 
 ``python -m lmi_pipeline.catalog.build_codelists DIR``, where DIR holds ``ONS_index.xls`` (SOC 2010
-structure and coding index) and ``SIClookup.csv`` (SIC 2007). Run by hand when a classification is
+structure and coding index), ``soc2020_unit_groups.xlsx`` (SOC 2020) and ``SIClookup.csv`` (SIC 2007). Run by hand when a classification is
 corrected; the CSV files it writes are what the project reads.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 CODELISTS = Path(__file__).parent / "codelists"
-SOC_LEVELS = {1: "soc2010_major", 2: "soc2010_sub_major", 3: "soc2010_minor", 4: "soc2010_unit_group"}
+SOC_LEVELS = {1: "major", 2: "sub_major", 3: "minor", 4: "unit_group"}
 
 
 def soc2010_lists(folder: Path) -> dict[str, pd.DataFrame]:
@@ -26,14 +26,33 @@ def soc2010_lists(folder: Path) -> dict[str, pd.DataFrame]:
     codes = sheet.iloc[:, :4].bfill(axis=1).iloc[:, 0]
     rows = pd.DataFrame({"code": codes, "name": sheet.iloc[:, 4]}).dropna()
     rows["code"] = rows["code"].astype(float).astype(int).astype(str)
-    rows["name"] = rows["name"].str.strip().map(lambda text: text.capitalize() if text.isupper() else text)
-    rows["level"] = rows["code"].str.len()
+    return _levels(rows, "soc2010")
+
+
+def soc2020_lists(folder: Path) -> dict[str, pd.DataFrame]:
+    """Four levels of SOC 2020, each with the code of the level above.
+
+    The sheet fills one level a row and writes <blank> in the others.
+    """
+    path = folder / "soc2020_unit_groups.xlsx"
+    sheet = pd.read_excel(path, sheet_name="SOC2020 descriptions", engine="calamine", header=0, dtype="str")
+    codes = sheet.iloc[:, :4].apply(lambda column: column.where(column.str.fullmatch(r"\d+"))).bfill(axis=1).iloc[:, 0]
+    names = sheet.iloc[:, 4].str.split().str.join(" ")
+    return _levels(pd.DataFrame({"code": codes, "name": names}).dropna(), "soc2020")
+
+
+def _levels(rows: pd.DataFrame, edition: str) -> dict[str, pd.DataFrame]:
+    """One list for each number of digits, with the code of the level above."""
+    rows = rows.assign(
+        name=rows["name"].str.strip().map(lambda text: text.capitalize() if text.isupper() else text),
+        level=rows["code"].str.len(),
+    )
     lists = {}
     for level, name in SOC_LEVELS.items():
         kept = rows.loc[rows["level"] == level, ["code", "name"]].sort_values("code", ignore_index=True)
         if level > 1:
-            kept[SOC_LEVELS[level - 1]] = kept["code"].str[:-1]
-        lists[name] = kept
+            kept[f"{edition}_{SOC_LEVELS[level - 1]}"] = kept["code"].str[:-1]
+        lists[f"{edition}_{name}"] = kept
     return lists
 
 
@@ -54,13 +73,15 @@ def sic2007_lists(folder: Path) -> dict[str, pd.DataFrame]:
 
 def build(folder: Path) -> dict[str, pd.DataFrame]:
     """Every list made from the publisher's files, by name."""
-    return soc2010_lists(folder) | sic2007_lists(folder)
+    return soc2010_lists(folder) | soc2020_lists(folder) | sic2007_lists(folder)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the lists into the catalogue."""
-    parser = argparse.ArgumentParser(description="Rebuild the SOC 2010 and SIC 2007 code lists.")
-    parser.add_argument("folder", type=Path, help="folder with ONS_index.xls and SIClookup.csv")
+    parser = argparse.ArgumentParser(description="Rebuild the SOC and SIC code lists.")
+    parser.add_argument(
+        "folder", type=Path, help="folder with ONS_index.xls, soc2020_unit_groups.xlsx and SIClookup.csv"
+    )
     for name, frame in build(parser.parse_args(arguments).folder).items():
         frame.to_csv(CODELISTS / f"{name}.csv", index=False, lineterminator="\n")
 
