@@ -12,7 +12,7 @@ import pandas as pd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import ReleaseError
-from lmi_pipeline.release.chart_style import INK, LINE, PALETTE, SOFT, finish, synthetic_text, to_png
+from lmi_pipeline.release.chart_style import INK, LINE, PALETTE, SOFT, finish, synthetic_flag, synthetic_text, to_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,15 +31,33 @@ _LISTS = {1: "soc2010_major", 2: "soc2010_sub_major", 3: "soc2010_minor", 4: "so
 
 @dataclass(frozen=True)
 class Subject:
-    """What a chart is about: `weekly`, `hourly` or `annual` pay or `hours`, of a year, and whether it is synthetic."""
+    """What a chart is about: `weekly`, `hourly` or `annual` pay or `hours`, the year, and whether it is synthetic."""
 
     basis: str
     year: int
     synthetic: str
 
-    def __post_init__(self) -> None:
-        if self.basis not in _UNITS:
-            raise ReleaseError(f"chart of pay: unknown basis {self.basis}; it is one of {', '.join(_UNITS)}")
+    @classmethod
+    def of(cls, rows: pd.DataFrame, what: str, columns: Sequence[str]) -> Subject:
+        """Subject of some rows, which have ``year``, ``synthetic`` and the columns named; weekly without ``pay_basis``.
+
+        Raises
+        ------
+        ReleaseError
+            No rows, a missing column, more than one year or basis, or a basis that is not in the catalogue.
+        """
+        needed = ["year", "synthetic", *columns]
+        absent = [name for name in needed if name not in rows.columns]
+        if absent:
+            raise ReleaseError(f"chart of {what}: column {', '.join(absent)} is missing")
+        if rows.empty:
+            raise ReleaseError(f"chart of {what}: no rows to draw")
+        bases = rows["pay_basis"].unique().tolist() if "pay_basis" in rows else ["weekly"]
+        years = rows["year"].unique().tolist()
+        if len(years) > 1 or len(bases) > 1 or bases[0] not in _UNITS:
+            found = f"years {', '.join(map(str, years))} and bases {', '.join(map(str, bases))}"
+            raise ReleaseError(f"chart of {what}: rows of {found}; give one year and one of {', '.join(_UNITS)}")
+        return cls(str(bases[0]), int(years[0]), synthetic_flag(rows["synthetic"]))
 
     @property
     def concept(self) -> str:
@@ -50,6 +68,11 @@ class Subject:
     def unit(self) -> str:
         """Its unit in words."""
         return _UNITS[self.basis][1]
+
+    @property
+    def heading(self) -> str:
+        """Unit and year, to stand under a title."""
+        return f"{self.unit[0].upper()}{self.unit[1:]}, {self.year}"
 
     def amount(self, value: float) -> str:
         """A value as it is printed."""
@@ -63,16 +86,6 @@ class Subject:
     def words(self, text: str) -> str:
         """Text alternative that says when data are synthetic."""
         return text + synthetic_text([self.synthetic])
-
-
-def required(frame: pd.DataFrame, columns: Sequence[str], what: str) -> pd.DataFrame:
-    """The frame; ReleaseError if it has no rows or lacks a column."""
-    absent = [name for name in columns if name not in frame.columns]
-    if absent:
-        raise ReleaseError(f"chart of {what}: column {', '.join(absent)} is missing")
-    if frame.empty:
-        raise ReleaseError(f"chart of {what}: no rows to draw")
-    return frame
 
 
 def patterns_in(frame: pd.DataFrame) -> list[str]:

@@ -27,7 +27,6 @@ from lmi_pipeline.release.pay_chart_parts import (
     per_cent,
     plain_axes,
     ratio_axis,
-    required,
 )
 
 if TYPE_CHECKING:
@@ -44,18 +43,18 @@ _NORMAL = 1.96
 _AGE_PANELS = (
     ("Sex, full-time", "sex", {"male": "Male", "female": "Female"}),
     ("Working pattern", "working_pattern", PATTERNS),
-    ("Qualification, full-time", "qualification", {"high": "High", "medium": "Medium", "low": "Low"}),
+    ("Qualification, full-time", "qualification_group", {"high": "High", "medium": "Medium", "low": "Low"}),
 )
 
 
-def chart_residual_spread(bins: pd.DataFrame, subject: Subject) -> Chart:
+def chart_residual_spread(bins: pd.DataFrame) -> Chart:
     """Draw quantiles of the residuals against the fitted value.
 
     Parameters
     ----------
     bins : DataFrame
-        ``working_pattern``, ``fitted`` (mean of the bin, pounds or hours), ``p10, p25, p50, p75, p90`` (quantiles of
-        the log residual) and ``row_count``.
+        ``year``, ``pay_basis``, ``working_pattern``, ``fitted`` (mean of the bin, pounds or hours), ``p10``, ``p25``,
+        ``p50``, ``p75``, ``p90`` (quantiles of the log residual), ``job_sample_count`` and ``synthetic``.
 
     Raises
     ------
@@ -63,8 +62,8 @@ def chart_residual_spread(bins: pd.DataFrame, subject: Subject) -> Chart:
         No rows, a missing column, or a bin of fewer than ten rows.
     """
     what = "residuals"
-    required(bins, ["working_pattern", "fitted", *_BAND, "row_count"], what)
-    _refuse_thin(bins["row_count"], what)
+    subject = Subject.of(bins, what, ["working_pattern", "fitted", *_BAND, "job_sample_count"])
+    _refuse_thin(bins["job_sample_count"], what)
     title = f"{subject.concept}: residuals by fitted value"
     figure = new_figure(
         7.8,
@@ -87,19 +86,19 @@ def chart_residual_spread(bins: pd.DataFrame, subject: Subject) -> Chart:
     worst = float((np.exp(bins["p50"]) - 1).abs().max())
     alt = (
         f"Quantiles of residuals by fitted value, {title}. The median residual is at most {100 * worst:.0f} per cent "
-        f"away from nil in {len(bins)} groups of at least {int(bins['row_count'].min()):,} jobs."
+        f"away from nil in {len(bins)} groups of at least {int(bins['job_sample_count'].min()):,} jobs."
     )
     return Chart(subject.png(figure, _SOURCE), title, subject.words(alt))
 
 
-def chart_residual_normality(quantiles: pd.DataFrame, subject: Subject) -> Chart:
+def chart_residual_normality(quantiles: pd.DataFrame) -> Chart:
     """Draw quantiles of the residuals against those of a normal distribution.
 
     Parameters
     ----------
     quantiles : DataFrame
-        ``working_pattern``, ``probability``, ``quantile`` (of the log residual), ``sigma`` (standard deviation of the
-        log residuals) and ``row_count`` (of the whole distribution).
+        ``year``, ``pay_basis``, ``working_pattern``, ``quantile_percent``, ``log_residual`` (that quantile), ``sigma``
+        (standard deviation of the log residuals), ``job_sample_count`` (of the whole distribution) and ``synthetic``.
 
     Raises
     ------
@@ -107,75 +106,81 @@ def chart_residual_normality(quantiles: pd.DataFrame, subject: Subject) -> Chart
         No rows, a missing column, or a quantile with fewer than ten rows beyond it.
     """
     what = "residual quantiles"
-    required(quantiles, ["working_pattern", "probability", "quantile", "sigma", "row_count"], what)
-    nearer = np.minimum(quantiles["probability"], 1 - quantiles["probability"])
-    _refuse_thin((nearer * quantiles["row_count"]).round(6), what)
+    columns = ["working_pattern", "quantile_percent", "log_residual", "sigma", "job_sample_count"]
+    subject = Subject.of(quantiles, what, columns)
+    nearer = np.minimum(quantiles["quantile_percent"], 100 - quantiles["quantile_percent"]) / 100
+    _refuse_thin((nearer * quantiles["job_sample_count"]).round(6), what)
+    scaled = quantiles.assign(
+        expected=norm.ppf(quantiles["quantile_percent"] / 100), found=quantiles["log_residual"] / quantiles["sigma"]
+    )
+    reach = (scaled["found"].min() - 0.3, scaled["found"].max() + 0.3)
     title = f"{subject.concept}: are the residuals normal?"
     figure = new_figure(
         7.8, 4.0, title, "Quantiles of log residuals in standard deviations, against those of a normal distribution"
     )
-    for axes, part, colour in _pattern_panels(figure, quantiles.sort_values("probability")):
-        expected = norm.ppf(part["probability"])
-        ends = [float(expected.min()), float(expected.max())]
+    for axes, part, colour in _pattern_panels(figure, scaled.sort_values("expected")):
+        ends = [float(part["expected"].min()), float(part["expected"].max())]
         axes.plot(ends, ends, color=SOFT, linewidth=1, linestyle="--")
-        axes.plot(expected, part["quantile"] / part["sigma"], color=colour, marker="o", markersize=3.5, linewidth=1.5)
+        axes.plot(part["expected"], part["found"], color=colour, marker="o", markersize=3.5, linewidth=1.5)
+        axes.set_ylim(*reach)
         marks = [p for p in (0.01, 0.1, 0.5, 0.9, 0.99) if ends[0] - 0.01 <= norm.ppf(p) <= ends[1] + 0.01]
         axes.set_xticks(norm.ppf(marks), [f"{100 * p:g} %" for p in marks])
         plain_axes(axes)
     legend_below(figure, [_line(SOFT, "--")], ["normal distribution"])
-    off = (quantiles["quantile"] / quantiles["sigma"] - norm.ppf(quantiles["probability"])).abs()
+    off = (scaled["found"] - scaled["expected"]).abs()
     alt = (
         f"Quantile-quantile chart, {title} The largest distance from a normal distribution is {off.max():.2f} standard "
-        f"deviations, at the {100 * quantiles.loc[off.idxmax(), 'probability']:g} per cent quantile."
+        f"deviations, at the {quantiles['quantile_percent'].iloc[int(off.to_numpy().argmax())]:g} per cent quantile."
     )
     return Chart(subject.png(figure, _SOURCE), title, subject.words(alt))
 
 
-def chart_age_profile(ratios: pd.DataFrame, subject: Subject) -> Chart:
+def chart_age_profile(ratios: pd.DataFrame) -> Chart:
     """Draw pay by single year of age relative to the mean of the group.
 
     Parameters
     ----------
     ratios : DataFrame
-        ``occupation`` (major group or ``all``), ``sex``, ``working_pattern``, ``qualification`` (``high``, ``medium``,
-        ``low``, ``all``), ``age_years`` and ``ratio``. Drawn is ``all`` occupations.
+        Rows of ``est_pay__age_ratio``; drawn are those of all occupations together.
     """
     what = "the age profile"
-    required(ratios, ["occupation", "sex", "working_pattern", "qualification", "age_years", "ratio"], what)
-    whole = ratios[ratios["occupation"] == "all"]
-    if whole.empty:
-        raise ReleaseError(f"chart of {what}: no ratios of all occupations")
+    groups = ["occupation_group", "sex", "working_pattern", "qualification_group"]
+    subject = Subject.of(ratios, what, [*groups, "age_years", "age_ratio"])
+    whole = ratios[ratios["occupation_group"] == "all"]
     title = f"{subject.concept} by age"
     figure = new_figure(7.8, 3.9, title, f"Ratio to the mean of the group, all occupations, {subject.year}")
-    room = 0.06 * (whole["ratio"].max() - whole["ratio"].min())
-    reach = (whole["ratio"].min() - room, whole["ratio"].max() + room)
+    drawn = [{code: _age_line(whole, column, code) for code in names} for _, column, names in _AGE_PANELS]
+    heights = pd.concat([line for lines in drawn for line in lines.values()])
+    if heights.empty:
+        raise ReleaseError(f"chart of {what}: no ratios of all occupations")
+    room = 0.06 * (heights.max() - heights.min())
     told: list[str] = []
-    for number, (name, column, names) in enumerate(_AGE_PANELS):
+    for number, (name, _, names) in enumerate(_AGE_PANELS):
         axes = figure.add_axes((0.05 + 0.325 * number, 0.15, 0.205, 0.58))
-        axes.set_ylim(*reach)
+        axes.set_ylim(heights.min() - room, heights.max() + room)
         panel_title(axes, name)
-        lines = {code: _age_line(whole, column, code) for code in names}
-        _draw_ages(axes, {code: line for code, line in lines.items() if not line.empty}, names)
-        told += [f"{names[c].lower()} {line.idxmax()}" for c, line in lines.items() if not line.empty]
+        lines = {code: line for code, line in drawn[number].items() if not line.empty}
+        _draw_ages(axes, lines, names)
+        told += [f"{names[code].lower()} {line.idxmax()}" for code, line in lines.items()]
         axes.tick_params(labelleft=number == 0)
     alt = f"Three line charts, {title}. Ages at which it is highest: {', '.join(told)}."
     return Chart(subject.png(figure, _SOURCE), title, subject.words(alt))
 
 
-def chart_effects(terms: pd.DataFrame, factor: str, subject: Subject) -> Chart:
+def chart_effects(terms: pd.DataFrame, factor: str) -> Chart:
     """Draw the effects of regions or of industries with 95 per cent intervals, against the level left out.
 
     Parameters
     ----------
     terms : DataFrame
-        Rows of one factor and year: ``working_pattern``, ``level`` (its code), ``coefficient`` and ``standard_error``
-        (log points; 0 for the level left out, null for one without rows).
+        Rows of ``est_pay__equation`` of one year, basis and term. A level left out has a standard error of 0, one
+        without rows has none. Of a level that is a factor and a year (``12 | 2020``) the year of the rows is drawn.
     factor : str
-        ``region`` or ``industry_75``.
+        What the levels are codes of, first part: ``region`` or ``industry_75``.
     """
     what = f"effects of {factor}"
-    required(terms, ["working_pattern", "level", "coefficient", "standard_error"], what)
-    rows = terms[terms["standard_error"].notna()]
+    subject = Subject.of(terms, what, ["working_pattern", "term_level", "coefficient", "standard_error"])
+    rows = _of_year(terms, subject.year)
     names = catalog.mapping(_LEVELS[factor], "name")
     base = rows.loc[rows["standard_error"] == 0, "level"].unique()
     shown = rows[rows["standard_error"] > 0]
@@ -201,6 +206,16 @@ def chart_effects(terms: pd.DataFrame, factor: str, subject: Subject) -> Chart:
     ]
     alt = f"Points with intervals, {title}, against {against}. {PATTERNS[pattern]}: {', '.join(told)}."
     return Chart(subject.png(figure, _SOURCE), title, subject.words(alt))
+
+
+def _of_year(terms: pd.DataFrame, year: int) -> pd.DataFrame:
+    """Rows with a standard error (clustered where there is one), ``level`` the code without its year."""
+    parts = terms["term_level"].astype("str").str.partition(" | ")
+    errors = terms["standard_error"]
+    if "clustered_error" in terms:
+        errors = terms["clustered_error"].where(terms["clustered_error"].notna(), errors)
+    kept = parts[2].isin(["", str(year)]) & errors.notna()
+    return terms.assign(level=parts[0], standard_error=errors)[kept]
 
 
 def _draw_effects(figure: Figure, shown: pd.DataFrame, order: list[str], names: dict[str, str], columns: int) -> None:
@@ -243,11 +258,11 @@ def _draw_ages(axes: Axes, lines: dict[str, pd.Series], names: dict[str, str]) -
 
 def _age_line(whole: pd.DataFrame, column: str, code: str) -> pd.Series:
     """Ratios by age of one code of a column, the others at their totals, full-time."""
-    at = {"sex": "all", "working_pattern": "full_time", "qualification": "all"} | {column: code}
+    at = {"sex": "all", "working_pattern": "full_time", "qualification_group": "all"} | {column: code}
     chosen = whole
     for name, value in at.items():
         chosen = chosen[chosen[name] == value]
-    line: pd.Series = chosen.set_index("age_years")["ratio"].sort_index()
+    line: pd.Series = chosen.set_index("age_years")["age_ratio"].sort_index()
     return line
 
 
