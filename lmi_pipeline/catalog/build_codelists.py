@@ -1,8 +1,9 @@
 """Rebuild the SOC 2010, SOC 2020 and SIC 2007 code lists from the publisher's own files.
 
 ``python -m lmi_pipeline.catalog.build_codelists DIR``, where DIR holds ``ONS_index.xls`` (SOC 2010
-structure and coding index), ``soc2020_unit_groups.xlsx`` (SOC 2020) and ``SIClookup.csv`` (SIC 2007). Run by hand when a classification is
-corrected; the CSV files it writes are what the project reads.
+structure and coding index), ``soc2020_unit_groups.xlsx`` (SOC 2020 volume 1) and ``SIClookup.csv``
+(SIC 2007). Run by hand when a classification is corrected; the CSV files it writes are what the
+project reads.
 """
 
 from __future__ import annotations
