@@ -311,7 +311,7 @@ def _suppressed_panel(axes: Axes, hidden: pd.DataFrame, reach: np.ndarray) -> No
     place = np.arange(len(hidden))
     axes.axvspan(-1, len(hidden), color=LINE, alpha=0.35, linewidth=0)
     axes.vlines(place, hidden["interval_low"], hidden["interval_high"], color=PALETTE[1], alpha=0.45, linewidth=1)
-    axes.plot(place, hidden["pay_estimate"], "o", color=PALETTE[1], markersize=2.5)
+    axes.plot(place, hidden["pay_estimate"], "o", color=PALETTE[1], markersize=5 if len(hidden) < 30 else 3)
     plain_axes(axes)
     axes.set(xlim=(-1, len(hidden)), ylim=tuple(reach), xticks=[])
     axes.tick_params(labelleft=False)
