@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lmi_pipeline.synthetic import lfs_weights, lfs_work
+from lmi_pipeline.synthetic import lfs_pay, lfs_weights, lfs_work
 from lmi_pipeline.synthetic.lfs_people import FIRST_INTAKE, WAVES, Intake, draw_intake
 from lmi_pipeline.synthetic.lfs_work import NO_ANSWER, NOT_ROUTED
 from lmi_pipeline.synthetic.margins import QUARTERS
@@ -83,7 +83,7 @@ def sampled(truth: SyntheticTruth, quarter: str) -> Columns:
     level = lfs_work.qualification(people, age)
     work = lfs_work.activity(truth, quarter, people, age, rng)
     work |= lfs_work.job(people, age, work, level)
-    work |= lfs_work.hours_and_pay(quarter, people, age, work, wave, rng)
+    work |= lfs_pay.hours_and_pay(truth, quarter, people, age, work, level, wave, rng)
     number = np.repeat([i.number - FIRST_INTAKE for i in intakes], [len(i) for i in intakes])
     rows = {f.name: getattr(people, f.name) for f in fields(Intake) if f.name != "number"}
     rows |= {

@@ -1,4 +1,4 @@
-"""What persons of the Labour Force Survey do: activity, job, hours and pay in one quarter."""
+"""What persons of the Labour Force Survey do: activity, qualification and job in one quarter."""
 
 from __future__ import annotations
 
@@ -7,35 +7,13 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr
 
-from lmi_pipeline import catalog
-from lmi_pipeline.synthetic import margins
+from lmi_pipeline.synthetic import job_chances, margins
+from lmi_pipeline.synthetic.job_chances import QUALIFICATIONS
 from lmi_pipeline.synthetic.lfs_people import Intake
 from lmi_pipeline.synthetic.margins import GROUPS, QUARTERS
 from lmi_pipeline.synthetic.population import SyntheticTruth, quarter_index, quarterly_means
-from lmi_pipeline.synthetic.rti_employments import INDUSTRY_SHARE
 
 NOT_ROUTED, NO_ANSWER = -9, -8
-# Share of each qualification (degree ... none, not known) among UK-born, EU-born and non-EU-born adults.
-QUALIFICATION_SHARE = np.array(
-    [
-        (0.29, 0.09, 0.22, 0.21, 0.07, 0.10, 0.02),
-        (0.33, 0.07, 0.17, 0.09, 0.24, 0.07, 0.03),
-        (0.40, 0.07, 0.13, 0.11, 0.16, 0.10, 0.03),
-    ]
-)
-# Share of the nine major occupation groups at each qualification.
-MAJOR_SHARE = np.array(
-    [
-        (0.14, 0.42, 0.20, 0.08, 0.03, 0.04, 0.04, 0.01, 0.04),
-        (0.12, 0.22, 0.20, 0.11, 0.09, 0.11, 0.06, 0.03, 0.06),
-        (0.10, 0.08, 0.16, 0.13, 0.15, 0.11, 0.11, 0.05, 0.11),
-        (0.09, 0.04, 0.11, 0.15, 0.12, 0.13, 0.12, 0.09, 0.15),
-        (0.07, 0.04, 0.08, 0.09, 0.14, 0.11, 0.10, 0.15, 0.22),
-        (0.05, 0.02, 0.04, 0.06, 0.12, 0.11, 0.12, 0.16, 0.32),
-        (0.10, 0.12, 0.12, 0.11, 0.11, 0.10, 0.09, 0.10, 0.15),
-    ]
-)
-MAJOR_PAY_2019 = np.array([20.5, 21.0, 16.0, 11.4, 12.2, 9.8, 9.4, 10.6, 9.1])
 PUBLIC_SHARE = {15: 0.92, 16: 0.68, 17: 0.62, 18: 0.15, 8: 0.1}
 
 
@@ -108,101 +86,29 @@ def _inactive(age: np.ndarray, people: Intake, kind: np.ndarray) -> np.ndarray:
 
 def qualification(people: Intake, age: np.ndarray) -> np.ndarray:
     """Highest qualification as in HIQUL15D; not routed under 16."""
-    edges = QUALIFICATION_SHARE.cumsum(axis=1)[people.birth]
-    older = np.interp(age, (16, 19, 24, 50, 70, 85), (0.45, 0.2, 0.0, 0.03, 0.14, 0.25))
-    place = np.clip(people.latent_qualification * (1 - older) + older, 0, 0.999999)
+    edges = job_chances.QUALIFICATION_SHARE.cumsum(axis=1)[people.birth]
+    lowest = job_chances.lowest_place(age)
+    place = np.clip(people.latent_qualification * (1 - lowest) + lowest, 0, 0.999999)
     return np.where(age < 16, NOT_ROUTED, 1 + (place[:, None] >= edges[:, :-1]).sum(axis=1))
 
 
-@lru_cache(maxsize=1)
-def _unit_groups() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Unit groups of SOC 2010, cumulative share inside the major group, and start of each major group."""
-    codes = np.array(sorted(c for c in catalog.codes("soc2010_unit_group") if len(c) == 4), dtype=int)
-    size = np.random.default_rng(2010).lognormal(0, 0.8, len(codes))
-    major = codes // 1000
-    starts = np.searchsorted(major, np.arange(1, 11))
-    inside = np.concatenate([size[major == m].cumsum() / size[major == m].sum() for m in range(1, 10)])
-    return codes, major + inside, starts
-
-
-@lru_cache(maxsize=1)
-def _divisions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Divisions of SIC 2007 in order of section, first and number of divisions of each of the 20 sections."""
-    places = {letter: i for i, letter in enumerate("ABCDEFGHIJKLMNOPQRST")}
-    frame = catalog.codelist("sic2007_division").sort_values("code")
-    frame = frame[frame["sic2007_section"].isin(list(places))]
-    sections = frame["sic2007_section"].map(places).astype(int)
-    divisions = frame["code"].astype(int).to_numpy()
-    first = np.searchsorted(sections.to_numpy(), np.arange(20))
-    return divisions, first, np.bincount(sections, minlength=20)
-
-
 def job(people: Intake, age: np.ndarray, work: dict[str, np.ndarray], level: np.ndarray) -> dict[str, np.ndarray]:
-    """Occupation, industry, sector, pattern, hours and pay of the main job, coded as in the person file."""
+    """Occupation, industry, sector and working pattern of the main job, coded as in the person file."""
     working = work["STATR"] > 0
-    qualification_row = np.where(level > 0, level - 1, 6)
     draw = people.latent_job
-    edges = MAJOR_SHARE.cumsum(axis=1)[qualification_row]
-    major = 1 + (draw[:, [0]] * edges[:, -1:] > edges[:, :-1]).sum(axis=1)
-    codes, place, starts = _unit_groups()
-    found = np.searchsorted(place, major + draw[:, 1])
-    occupation = codes[np.minimum(found, starts[major] - 1)]
-    section, division = _industry(people)
+    row = np.where(level > 0, level, len(QUALIFICATIONS)) - 1
+    occupation = job_chances.draw_occupation(row, people.sex, draw[:, 0], draw[:, 1])
+    section, division = job_chances.draw_industry(people.nationality, draw[:, 2], draw[:, 3])
     public = draw[:, 3] < np.select([section == s for s in PUBLIC_SHARE], list(PUBLIC_SHARE.values()), 0.03)
-    full_time = draw[:, 4] < np.where(people.sex == 1, 0.6, 0.88) * np.interp(
-        age, (16, 22, 30, 60, 68), (0.4, 0.85, 1, 0.95, 0.5)
-    )
+    full_time = job_chances.draw_full_time(occupation, people.sex, age, draw[:, 4])
 
     def routed(values: np.ndarray) -> np.ndarray:
         return np.where(working, values, NOT_ROUTED)
 
     return {
-        "SOC10M": routed(occupation),
+        "SOC10M": routed(job_chances.unit_groups().codes[occupation]),
         "INDC07M": routed(division * 1000),
         "INDS07M": routed(section),
         "PUBLICR": routed(np.where(public, 2, 1)),
         "FTPTWK": routed(np.where(full_time, 1, 2)),
-    }
-
-
-def _industry(people: Intake) -> tuple[np.ndarray, np.ndarray]:
-    share = np.array([INDUSTRY_SHARE[g] for g in GROUPS])
-    edges = share.cumsum(axis=1)[people.nationality]
-    section = (people.latent_job[:, [2]] * edges[:, -1:] > edges[:, :-1]).sum(axis=1)
-    divisions, first, count = _divisions()
-    inside = (people.latent_job[:, 3] * count[section]).astype(int)
-    return section + 1, divisions[first[section] + inside]
-
-
-def hours_and_pay(
-    quarter: str,
-    people: Intake,
-    age: np.ndarray,
-    work: dict[str, np.ndarray],
-    wave: np.ndarray,
-    rng: np.random.Generator,
-) -> dict[str, np.ndarray]:
-    """Hours, and pay of employees in the two earnings waves."""
-    size = len(people)
-    working = work["STATR"] > 0
-    full_time = work["FTPTWK"] == 1
-    basic = np.rint(np.where(full_time, rng.normal(38.5, 4, size), rng.normal(18, 6, size))).clip(4, 70)
-    usual = np.minimum(basic + np.where(rng.random(size) < 0.2, rng.integers(1, 12, size), 0), 97)
-    away = rng.random(size) < (0.3 if quarter == "2020-04" else 0.09)
-    years = (quarter_index(quarter) - quarter_index("2019-04")) / 4
-    level = MAJOR_PAY_2019[np.where(working, work["SOC10M"] // 1000 - 1, 0)] * 1.028**years
-    level = level * np.where(people.sex == 1, 0.92, 1.0) * np.where(people.region == margins.LONDON, 1.2, 1.0)
-    level = level * np.interp(age, (16, 22, 40, 65), (0.6, 0.78, 1.05, 0.98))
-    hourly = np.round(
-        np.maximum(level * np.exp(0.28 * (people.latent_job[:, 4] - 0.5) + rng.normal(0, 0.24, size)), 4.5), 2
-    )
-    paid = (work["INECAC05"] == 1) & np.isin(wave, (1, 5))
-    silent = paid & (rng.random(size) < 0.06)
-    weekly = np.rint(hourly * basic)
-    return {
-        "HOURPAY": np.select([silent, paid], [float(NO_ANSWER), hourly], float(NOT_ROUTED)),
-        "GRSSWK": np.select([silent, paid], [float(NO_ANSWER), weekly], float(NOT_ROUTED)),
-        "TTUSHR": np.where(working, usual, float(NOT_ROUTED)),
-        "TTACHR": np.where(working, np.where(away, 0.0, usual), float(NOT_ROUTED)),
-        "BUSHR": np.where(working, basic, float(NOT_ROUTED)),
     }

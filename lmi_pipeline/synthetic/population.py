@@ -19,7 +19,7 @@ from lmi_pipeline.synthetic import margins
 from lmi_pipeline.synthetic.margins import BASE_QUARTER, GROUPS, MONTHS, QUARTERS, REGIONS, UNITED_KINGDOM
 
 SCALES = {"small": 9_000, "uk": 85_000}
-_STREAMS = {"truth": 1, "lfs": 2, "rti": 3, "population": 4, "census": 5}
+_STREAMS = {"truth": 1, "lfs": 2, "rti": 3, "population": 4, "census": 5, "pay": 6, "ashe": 7}
 
 
 @dataclass(frozen=True, eq=False)
