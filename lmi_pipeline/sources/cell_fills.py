@@ -21,6 +21,7 @@ from lmi_pipeline.errors import SourceError
 from lmi_pipeline.sources.workbook import DOWNLOAD_AGAIN
 
 NO_FILL = 0
+_COMPOUND, _ZIP = bytes.fromhex("d0cf11e0a1b11ae1"), b"PK"
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _WHITE_INDEX = 9
@@ -45,7 +46,7 @@ def cell_fills(path: Path) -> dict[str, np.ndarray]:
     Parameters
     ----------
     path : Path
-        An xls or xlsx file.
+        An xls or xlsx file; which one is told by its first bytes, not by its name.
 
     Returns
     -------
@@ -57,11 +58,12 @@ def cell_fills(path: Path) -> dict[str, np.ndarray]:
     SourceError
         If the file is of another type, truncated or damaged.
     """
-    kinds = {".xls": _xls, ".xlsx": _xlsx}
-    if path.suffix.lower() not in kinds:
+    with path.open("rb") as stream:
+        start = stream.read(len(_COMPOUND))
+    if start != _COMPOUND and not start.startswith(_ZIP):
         raise SourceError("expected an xls or xlsx workbook, whose fills can be read", file=path.name)
     try:
-        return kinds[path.suffix.lower()](path)
+        return _xls(path) if start == _COMPOUND else _xlsx(path)
     except _DAMAGES as error:
         raise SourceError("the fills of its cells cannot be read.", file=path.name, hint=DOWNLOAD_AGAIN) from error
 
