@@ -73,7 +73,9 @@ class Table(Entry):
 class Layout(Entry):
     """One published file form of a source.
 
-    A ``sparse`` layout exists for some quarters only: a quarter without a file is no failure and has no rows.
+    A ``sparse`` layout exists for some periods only: a period without a file is no failure and has no rows. A release
+    of a layout that is ``in_parts`` is many files: a file of another name belongs to it, one of the same name is issued
+    anew.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Layout(Entry):
     core_tables: tuple[str, ...]
     synthetic: bool = True
     sparse: bool = False
+    in_parts: bool = False
     column_map: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

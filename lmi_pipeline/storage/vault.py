@@ -196,14 +196,18 @@ class _Delivery:
     known : dict of str to tuple
         Release and file name by hash, of files from the same place.
     taken : set of tuple
-        Layout, release and period of files from the same place; each also with period None.
+        Layout, release, period and part of files from the same place; each also with period None. The part is the
+        file name in layouts whose releases are many files, and empty in others.
+    in_parts : set of str
+        Such layouts.
     synthetic : set of str
         Hashes of synthetic bytes, from any place.
     """
 
     facts: dict[str, Any]
     known: dict[str, tuple[str, str]]
-    taken: set[tuple[str, str, str | None]]
+    taken: set[tuple[str, str, str | None, str]]
+    in_parts: set[str]
     synthetic: set[str]
     rows: list[dict[str, Any]] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
@@ -211,11 +215,14 @@ class _Delivery:
     @classmethod
     def onto(cls, ledger: pd.DataFrame, facts: dict[str, Any]) -> _Delivery:
         beside = _beside(ledger, facts["origin"], facts["url"])
-        named = list(zip(beside["layout"], beside["release"], beside["period"], strict=True))
+        in_parts = {layout.name for layout in catalog.source(facts["source"]).layouts if layout.in_parts}
+        parts = beside["file_name"].where(beside["layout"].isin(in_parts), "")
+        named = list(zip(beside["layout"], beside["release"], beside["period"], parts, strict=True))
         return cls(
             facts,
             dict(zip(beside["sha256"], zip(beside["release"], beside["file_name"], strict=True), strict=True)),
-            {*named, *((layout, release, None) for layout, release, _ in named)},
+            {*named, *((layout, release, None, part) for layout, release, _, part in named)},
+            in_parts,
             set(ledger.loc[ledger["synthetic"].eq("true"), "sha256"]),
         )
 
@@ -225,8 +232,10 @@ class _Delivery:
             release, name = self.known[sha256]
             self.receipts.append(Receipt(sha256, release, is_new=False))
             return name
-        reissued = (file.layout, file.release, file.period) in self.taken
-        release, name = f"{file.release}+{sha256[:8]}" if reissued else file.release, file.path.name
+        name = file.path.name
+        part = name if file.layout in self.in_parts else ""
+        reissued = (file.layout, file.release, file.period, part) in self.taken
+        release = f"{file.release}+{sha256[:8]}" if reissued else file.release
         synthetic = self.facts["origin"] == "synthetic" or sha256 in self.synthetic
         self.rows.append(
             self.facts
@@ -241,7 +250,7 @@ class _Delivery:
             }
         )
         self.known[sha256] = (release, name)
-        self.taken |= {(file.layout, release, file.period), (file.layout, release, None)}
+        self.taken |= {(file.layout, release, file.period, part), (file.layout, release, None, part)}
         self.receipts.append(Receipt(sha256, release, is_new=True))
         return name
 

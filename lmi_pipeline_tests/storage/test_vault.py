@@ -155,6 +155,13 @@ class TestAgain:
         assert deliver(b"two", **facts, period="2020-04").release == "pwt22"
         assert deliver(b"three", **facts, period="2020-04").release.startswith("pwt22+")
 
+    def test_other_bytes_when_a_release_is_many_files_then_only_the_same_name_is_a_reissue(self, deliver):
+        table = {"source": "ashe", "layout": "table_14", "release": "2021-provisional"}
+        names = ("Table 14.7a.xls", "Table 14.7b CV.xls", "Table 14.7a.xls")
+        found = [deliver(f"file {number}", name=name, **table).release for number, name in enumerate(names)]
+        assert found[:2] == ["2021-provisional"] * 2
+        assert found[2].startswith("2021-provisional+")
+
     def test_two_populations_then_each_has_all_its_files_under_the_release_itself(self, vault, deliver):
         one, two = ({"origin": "synthetic", "url": f"synthetic:small/{seed}"} for seed in (1, 2))
         deliver(b"same in both", "a.csv", **one)
