@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import SourceError
@@ -28,6 +27,7 @@ SHEETS = {
 }
 TABLES = {"3": "table_3", "8": "table_8", "14": "table_14", "15": "table_15", "16": "table_16"}
 BY_OCCUPATION = ("3", "14", "15")
+ESTIMATE, VARIATION = "a", "b"
 PROVISIONAL, REVISED, UNSTATED = "provisional", "revised", "unstated"
 
 _TITLE = re.compile(
@@ -52,10 +52,6 @@ class Title:
         Number of the table and of the measure: ``14`` and ``7`` of Table 14.7a.
     is_variation : bool
         Whether the sheet holds coefficients of variation instead of estimates.
-    measure : str
-        Code of the measure.
-    population : str
-        Employee jobs the sheet is of, as the title words it.
     unit : str or None
         Unit as the title states it.
     year : int
@@ -65,25 +61,13 @@ class Title:
     table: str
     number: str
     is_variation: bool
-    measure: str
-    population: str
     unit: str | None
     year: int
 
-
-def parse_title(text: str) -> Title | str:
-    """What a title says; a sentence if it is none, or contradicts itself."""
-    match = _TITLE.fullmatch(text)
-    if match is None:
-        return f"expected a title such as 'Table 14.1a Weekly pay - Gross (£) - For ...', found {text!r}"
-    measure = _measure(match["number"], match["measure"])
-    if measure is None:
-        return f"measure {match['measure']!r} is not that of table number {match['number']}"
-    if (match["letter"] == "b") != bool(match["variation"]):
-        return "a table with the letter b holds coefficients of variation, one with a does not"
-    unit = match["pounds"].strip(" ()") if match["pounds"] else None
-    population, year = match["population"].lower(), int(match["year"])
-    return Title(match["table"], match["number"], match["letter"] == "b", measure, population, unit, year)
+    @property
+    def table_number(self) -> str:
+        """Number with the letter: ``14.7a``."""
+        return f"{self.table}.{self.number}{VARIATION if self.is_variation else ESTIMATE}"
 
 
 def read_title(sheet: Sheet) -> Title:
@@ -94,24 +78,24 @@ def read_title(sheet: Sheet) -> Title:
     SourceError
         If the cell is no title of a table known here, or contradicts itself or the name of the sheet.
     """
-    title = parse_title(sheet.text(0, 0))
-    if isinstance(title, str):
-        raise sheet.error(title, 0)
-    if title.population != sheet.name.strip().lower():
-        raise sheet.error(f"the title is of '{title.population}' jobs, the sheet by its name of others", 0)
-    return title
+    text = sheet.text(0, 0)
+    match = _TITLE.fullmatch(text)
+    if match is None:
+        raise sheet.error(f"expected a title such as 'Table 14.1a Weekly pay - Gross (£) - For ...', found {text!r}", 0)
+    if not _is_measure(match["number"], match["measure"]):
+        raise sheet.error(f"measure {match['measure']!r} is not that of table number {match['number']}", 0)
+    if (match["letter"] == VARIATION) != bool(match["variation"]):
+        raise sheet.error("a table with the letter b holds coefficients of variation, one with a does not", 0)
+    if match["population"].lower() != sheet.name.strip().lower():
+        raise sheet.error(f"the title is of '{match['population']}' jobs, the sheet by its name of others", 0)
+    unit = match["pounds"].strip(" ()") if match["pounds"] else None
+    return Title(match["table"], match["number"], match["letter"] == VARIATION, unit, int(match["year"]))
 
 
-@cache
-def _measures() -> dict[str, tuple[str, str]]:
-    listed = catalog.codelist("ashe_measure")
-    return dict(zip(listed["number"], zip(listed["code"], listed["title"], strict=True), strict=True))
-
-
-def _measure(number: str, words: str) -> str | None:
-    """Code of a measure by its number, if the first word of its title is the expected one."""
-    code, title = _measures().get(number, (None, ""))
-    return code if words.split()[0].lower() == title.split(" ")[0].lower() else None
+def _is_measure(number: str, words: str) -> bool:
+    """Whether the number of a measure is known and its title begins with the expected word."""
+    expected = catalog.mapping("ashe_measure", "title", key="number").get(number, "")
+    return words.split()[0].lower() == expected.split(" ")[0].lower()
 
 
 def release_of(file_name: str, title: Title) -> str:
@@ -127,12 +111,11 @@ def release_of(file_name: str, title: Title) -> str:
     match = _NAME.fullmatch(" ".join(file_name.rpartition(".")[0].split()))
     if match is None:
         return f"{title.year}-{UNSTATED}"
-    named = (match["table"], match["number"], match["letter"] == "b", int(match["year"]))
-    if named != (title.table, title.number, title.is_variation, title.year):
-        letter = "b" if title.is_variation else "a"
+    named = f"Table {match['table']}.{match['number']}{match['letter']} of {match['year']}"
+    titled = f"Table {title.table_number} of {title.year}"
+    if named != titled:
         raise SourceError(
-            f"the name says Table {match['table']}.{match['number']}{match['letter']} of {match['year']}, the title"
-            f" Table {title.table}.{title.number}{letter} of {title.year}.",
+            f"the name says {named}, the title {titled}.",
             file=file_name,
             hint="Give the file its own name.",
         )

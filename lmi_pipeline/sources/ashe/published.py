@@ -11,7 +11,7 @@ import pandas as pd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import SourceError
-from lmi_pipeline.sources.ashe.names import SHEETS, Title, parse_title
+from lmi_pipeline.sources.ashe.names import SHEETS, VARIATION
 from lmi_pipeline.sources.ashe.row_codes import BY_LAYOUT, CODES, UnknownRowError
 from lmi_pipeline.sources.ashe.tables import FIRST_VALUE, STATISTICS
 from lmi_pipeline.sources.workbook import cell_name
@@ -81,7 +81,7 @@ def _order(raw: pd.DataFrame) -> np.ndarray:
 
 def _coded_rows(raw: pd.DataFrame, first: np.ndarray) -> pd.DataFrame:
     """One row for each row of a sheet: the columns of the key, the measure and whether it holds variations."""
-    facts = [*_ROW, "layout", "release", "file_name", "synthetic", "sheet_title", "row_label", "row_code"]
+    facts = [*_ROW, "layout", "release", "file_name", "synthetic", "table_number", "row_label", "row_code"]
     rows = raw[facts].take(first).reset_index(drop=True)
     sheets = [_coded_sheet(sheet) for _, sheet in rows.groupby(["sha256", "sheet"], sort=False)]
     return pd.concat(sheets).sort_index()
@@ -89,10 +89,7 @@ def _coded_rows(raw: pd.DataFrame, first: np.ndarray) -> pd.DataFrame:
 
 def _coded_sheet(sheet: pd.DataFrame) -> pd.DataFrame:
     facts = sheet.iloc[0]
-    title = parse_title(facts["sheet_title"])
-    known = facts["sheet"].strip() in SHEETS and facts["layout"] in BY_LAYOUT
-    if not isinstance(title, Title) or not known:
-        raise SourceError("the sheet or its title is not known", file=facts["file_name"], sheet=facts["sheet"])
+    table, letter = facts["table_number"][:-1], facts["table_number"][-1]
     try:
         codes = BY_LAYOUT[facts["layout"]](sheet, facts["file_name"])
     except UnknownRowError as error:
@@ -105,12 +102,12 @@ def _coded_sheet(sheet: pd.DataFrame) -> pd.DataFrame:
         ) from error
     sex, pattern = SHEETS[facts["sheet"].strip()]
     return pd.concat([sheet, codes], axis=1).assign(
-        ashe_table=f"{title.table}.{title.number}",
-        measure=title.measure,
+        ashe_table=table,
+        measure=catalog.mapping("ashe_measure", "code", key="number")[table.partition(".")[2]],
         sex=sex,
         working_pattern=pattern,
-        year=title.year,
-        is_variation=title.is_variation,
+        year=int(facts["release"][: len("2021")]),
+        is_variation=letter == VARIATION,
     )
 
 

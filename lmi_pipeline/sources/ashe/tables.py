@@ -90,12 +90,7 @@ def _notes(path: Path, identity: FileIdentity, title: Title, frames: list[pd.Dat
 
 def _read_sheet(sheet: Sheet, first: Title, fills: np.ndarray) -> pd.DataFrame:
     title = read_title(sheet)
-    if (title.table, title.number, title.is_variation, title.year) != (
-        first.table,
-        first.number,
-        first.is_variation,
-        first.year,
-    ):
+    if (title.table_number, title.year) != (first.table_number, first.year):
         raise sheet.error("the title is of another table or year than that of the first sheet", 0)
     header = _header_row(sheet)
     rows = _data_rows(sheet, header)
@@ -111,7 +106,7 @@ def _read_sheet(sheet: Sheet, first: Title, fills: np.ndarray) -> pd.DataFrame:
     codes = pd.array(_codes(sheet, rows), dtype="str")
     shown = np.full(len(frame), None, dtype=object) if title.is_variation else _fill_labels(sheet, fills, rows)
     return frame.assign(
-        sheet_title=sheet.text(0, 0),
+        table_number=title.table_number,
         row_code=codes.take(np.repeat(np.arange(len(rows)), len(_COLUMNS))),
         fill_label=pd.array(shown, dtype="str"),
     )
@@ -135,7 +130,7 @@ def _data_rows(sheet: Sheet, header: int) -> list[int]:
     if end is None:
         last = max(len(sheet.rows) - 1, 0)
         raise sheet.error("the table has no footnotes below it; the file may be cut off.", last, hint=DOWNLOAD_AGAIN)
-    rows = [row for row in range(header + 1, end) if any(sheet.row_texts(row, range(len(_HEADER))))]
+    rows = [row for row in range(header + 1, end) if sheet.text(row, 0) or any(sheet.row_texts(row, _COLUMNS))]
     if not rows:
         raise sheet.error("no rows between the header and the footnotes", header)
     return rows
