@@ -158,7 +158,7 @@ class TestAgain:
     def test_other_bytes_when_a_release_is_many_files_then_only_the_same_name_is_a_reissue(self, deliver):
         table = {"source": "ashe", "layout": "table_14", "release": "2021-provisional"}
         names = ("Table 14.7a.xls", "Table 14.7b CV.xls", "Table 14.7a.xls")
-        found = [deliver(f"file {number}", name=name, **table).release for number, name in enumerate(names)]
+        found = [deliver(f"file {number}".encode(), name=name, **table).release for number, name in enumerate(names)]
         assert found[:2] == ["2021-provisional"] * 2
         assert found[2].startswith("2021-provisional+")
 
