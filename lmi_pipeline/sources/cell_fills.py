@@ -6,6 +6,7 @@ pattern and colours of their fills are the same. No fill, and a solid white one,
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
 import zlib
@@ -76,7 +77,7 @@ class _Numbers(dict[Hashable, int]):
 
 
 def _xls(path: Path) -> dict[str, np.ndarray]:
-    book = xlrd.open_workbook(path, formatting_info=True)
+    book = xlrd.open_workbook(path, formatting_info=True, logfile=io.StringIO())
     numbers = _Numbers()
     of_format = np.array([numbers.of(_xls_look(book, form.background)) for form in book.xf_list], dtype="int16")
     return {sheet.name: of_format[_xls_formats(sheet)] for sheet in book.sheets()}
