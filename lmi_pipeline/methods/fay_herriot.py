@@ -21,7 +21,6 @@ Method = Literal["reml", "ml"]
 _STARTS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 _TOLERANCE = 1e-13
 _MAX_ITERATIONS = 200
-_MAX_HALVINGS = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,19 +176,21 @@ def _restricted(step: _Step) -> tuple[float, float, float]:
 
 
 def _score(tau2: float, y: FloatArray, v: FloatArray, x: FloatArray, likelihood: _Likelihood) -> tuple[float, int]:
-    """Climb the likelihood from `tau2`; a step that lowers it is halved, and tau2 never falls below 0."""
-    scale = float(np.median(v))
-    level, slope, information = likelihood(_Step.at(tau2, y, v, x))
+    """Climb the likelihood from `tau2` by Fisher scoring, never below 0.
+
+    The signs of the slope bracket the maximum. A step that leaves the bracket, or that is more than half as long as the
+    one before, gives way to the middle of the bracket: far from normality scoring alone may swing for ever.
+    """
+    low, high, last = 0.0, np.inf, np.inf
     for iteration in range(1, _MAX_ITERATIONS + 1):
+        _, slope, information = likelihood(_Step.at(tau2, y, v, x))
+        low, high = (tau2, high) if slope > 0 else (low, tau2)
         target = max(tau2 + slope / information, 0.0)
-        for _ in range(_MAX_HALVINGS):
-            new_level, new_slope, new_information = likelihood(_Step.at(target, y, v, x))
-            if new_level >= level - 1e-12 * abs(level):
-                break
-            target = 0.5 * (target + tau2)
-        moved = abs(target - tau2)
-        tau2, level, slope, information = target, new_level, new_slope, new_information
-        if moved <= _TOLERANCE * (tau2 + scale):
+        if np.isfinite(high) and not (low <= target <= high and abs(target - tau2) <= 0.5 * last):
+            target = 0.5 * (low + high)
+        last = abs(target - tau2)
+        tau2 = target
+        if last <= _TOLERANCE * (tau2 + float(np.median(v))):
             return tau2, iteration
     raise MethodError(
         f"area model: the model variance of {len(y)} areas did not settle in {_MAX_ITERATIONS} scoring steps; "
