@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from lmi_pipeline.errors import MethodError
+from lmi_pipeline.synthetic.ashe import generate_ashe
 from lmi_pipeline.synthetic.census import generate_census
 from lmi_pipeline.synthetic.demography import generate_population
 from lmi_pipeline.synthetic.lfs import generate_lfs_quarter, generate_person_files
@@ -18,11 +19,12 @@ from lmi_pipeline.synthetic.lfs_boost import generate_boost_files
 from lmi_pipeline.synthetic.lfs_dataset_weights import generate_dataset_weight_files
 from lmi_pipeline.synthetic.lfs_sample import generate_sample_files
 from lmi_pipeline.synthetic.lfs_tables import generate_lfs_tables
+from lmi_pipeline.synthetic.pay_truth import true_pay
 from lmi_pipeline.synthetic.population import SyntheticTruth, truth
 from lmi_pipeline.synthetic.rti import generate_rti
 from lmi_pipeline.synthetic.truth_employment import true_employment
 
-__all__ = ["GENERATORS", "SyntheticTruth", "generate", "generate_lfs_quarter", "true_employment", "truth"]
+__all__ = ["GENERATORS", "SyntheticTruth", "generate", "generate_lfs_quarter", "true_employment", "true_pay", "truth"]
 
 
 def _generate_lfs(true: SyntheticTruth, folder: Path) -> Iterator[Path]:
@@ -38,6 +40,7 @@ GENERATORS: dict[str, Callable[[SyntheticTruth, Path], Iterator[Path]]] = {
     "lfs": _generate_lfs,
     "population": generate_population,
     "census": generate_census,
+    "ashe": generate_ashe,
 }
 
 
@@ -56,7 +59,8 @@ def generate(
     out : Path
         Folder to write to; made if absent.
     scale : {'small', 'uk'}
-        Sample sizes: about 9,000 or 85,000 persons a quarter in the Labour Force Survey.
+        Sample sizes: about 9,000 or 85,000 persons a quarter in the Labour Force Survey, 60,000 or 180,000 jobs a
+        year in the Annual Survey of Hours and Earnings.
     seed : int
         Same seed, same bytes.
     sources : collection of str, optional
