@@ -7,6 +7,7 @@ pattern and colours of their fills are the same. No fill, and a solid white one,
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zipfile
 import zlib
@@ -25,6 +26,7 @@ NO_FILL = 0
 _COMPOUND, _ZIP = bytes.fromhex("d0cf11e0a1b11ae1"), b"PK"
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_CELL = re.compile(r"([A-Z]+)(\d+)")
 _WHITE_INDEX = 9
 _DAMAGES = (
     xlrd.XLRDError,
@@ -138,23 +140,24 @@ def _xlsx_look(fill: ET.Element) -> Hashable | None:
 
 def _xlsx_formats(sheet: bytes) -> np.ndarray:
     """Number of the format of each cell that the sheet stores; 0, the default, of all others."""
-    found: list[tuple[str, int]] = []
+    names: list[str] = []
+    forms: list[str] = []
 
-    def start(name: str, attributes: dict[str, str]) -> None:
-        if name == "c" and "r" in attributes:
-            found.append((attributes["r"], int(attributes.get("s", "0"))))
+    def start(element: str, attributes: dict[str, str]) -> None:
+        if element == "c" and "r" in attributes:
+            names.append(attributes["r"])
+            forms.append(attributes.get("s", "0"))
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start
     parser.Parse(sheet, True)
-    if not found:
+    if not names:
         return np.zeros((0, 0), dtype="int64")
-    columns = {letters: _column(letters) for letters in {name.rstrip("0123456789") for name, _ in found}}
-    places = [name.rstrip("0123456789") for name, _ in found]
-    across = np.array([columns[letters] for letters in places])
-    down = np.array([int(name[len(letters) :]) - 1 for (name, _), letters in zip(found, places, strict=True)])
+    letters, digits = zip(*_CELL.findall(" ".join(names)), strict=True)
+    columns = {text: _column(text) for text in set(letters)}
+    across, down = np.array([columns[text] for text in letters]), np.array(list(map(int, digits))) - 1
     formats = np.zeros((down.max() + 1, across.max() + 1), dtype="int64")
-    formats[down, across] = [form for _, form in found]
+    formats[down, across] = list(map(int, forms))
     return formats
 
 

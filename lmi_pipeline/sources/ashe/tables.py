@@ -70,10 +70,10 @@ def read_table(path: Path, identity: FileIdentity) -> ReadResult:
     """
     book = Workbook.open(path)
     names = book.require_sheets({key: re.escape(key) for key in SHEETS}, _IGNORED)
-    fills = cell_fills(path)
     sheets = [book.sheet(name) for name in names.values()]
     first = read_title(sheets[0])
-    frames = [_read_sheet(sheet, first, fills[sheet.name]) for sheet in sheets]
+    fills = {} if first.is_variation else cell_fills(path)
+    frames = [_read_sheet(sheet, first, fills.get(sheet.name)) for sheet in sheets]
     return ReadResult(pd.concat(frames, ignore_index=True), tuple(_notes(path, identity, first, frames)))
 
 
@@ -88,7 +88,7 @@ def _notes(path: Path, identity: FileIdentity, title: Title, frames: list[pd.Dat
     return notes
 
 
-def _read_sheet(sheet: Sheet, first: Title, fills: np.ndarray) -> pd.DataFrame:
+def _read_sheet(sheet: Sheet, first: Title, fills: np.ndarray | None) -> pd.DataFrame:
     title = read_title(sheet)
     if (title.table_number, title.year) != (first.table_number, first.year):
         raise sheet.error("the title is of another table or year than that of the first sheet", 0)
@@ -104,7 +104,7 @@ def _read_sheet(sheet: Sheet, first: Title, fills: np.ndarray) -> pd.DataFrame:
         unit=title.unit,
     )
     codes = pd.array(_codes(sheet, rows), dtype="str")
-    shown = np.full(len(frame), None, dtype=object) if title.is_variation else _fill_labels(sheet, fills, rows)
+    shown = np.full(len(frame), None, dtype=object) if fills is None else _fill_labels(sheet, fills, rows)
     return frame.assign(
         table_number=title.table_number,
         row_code=codes.take(np.repeat(np.arange(len(rows)), len(_COLUMNS))),
