@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import linalg
 
 from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.factor_assembly import Assembler
 from lmi_pipeline.methods.factor_columns import BoolArray, Design, Factor, IntArray, make_design
+from lmi_pipeline.methods.factor_elimination import Factorisation, factorise, reduce
+from lmi_pipeline.methods.factor_layout import Layout, Products, lay_out
 from lmi_pipeline.methods.factor_rank import dependent_columns
+from lmi_pipeline.methods.factor_tables import Index, shared_parts
 from lmi_pipeline.methods.tables import FloatArray
 
 __all__ = ["BoolArray", "Design", "Factor", "Factorisation", "IntArray", "NormalEquations", "make_design"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Factorisation:
-    """A factorised matrix of normal equations."""
-
-    cholesky: FloatArray
-    kept: BoolArray
-
-    def solve(self, right: FloatArray) -> FloatArray:
-        """Solve for (p,) or (p, m) right-hand sides; aliased and empty entries are 0."""
-        found = np.zeros_like(right, dtype=np.float64)
-        found[self.kept] = linalg.cho_solve((self.cholesky, True), right[self.kept], check_finite=False)
-        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,49 +25,93 @@ class NormalEquations:
 
     Attributes
     ----------
-    design : Design
+    assembler : Assembler
     aliased, empty : ndarray of bool
         (p,) columns that follow from others; columns without rows.
+
+    Notes
+    -----
+    Where columns depend on each other those of the earlier factor are kept, within a factor the later levels, and
+    continuous regressors give way to factors. A factor that is nested in an earlier one is aliased as a whole.
     """
 
-    design: Design
+    assembler: Assembler
     aliased: BoolArray
     empty: BoolArray
 
+    @property
+    def design(self) -> Design:
+        """The design they are of."""
+        return self.assembler.design
+
     @classmethod
     def prepare(cls, design: Design, weights: FloatArray | None = None) -> NormalEquations:
-        """Find empty and aliased columns; `weights`, if given, say which rows count (above 0)."""
-        counts = np.ones(design.row_count) if weights is None else (weights > 0).astype(np.float64)
+        """Find the structure, and which columns are empty or aliased.
+
+        Parameters
+        ----------
+        design : Design
+        weights : ndarray, optional
+            (n,) finite, none negative; rows of weight 0 do not count. 1 if absent.
+        """
+        counts = np.ones(design.row_count) if weights is None else np.asarray(weights, dtype=np.float64)
+        if counts.shape != (design.row_count,) or not np.isfinite(counts).all() or counts.min() < 0:
+            raise MethodError(f"normal equations: {design.row_count} weights, finite and none negative, are needed")
         if not counts.any():
             raise MethodError(f"normal equations: none of {design.row_count} rows has a weight above 0")
-        gram = _gram(design, counts)
-        empty = np.diagonal(gram) == 0
-        order = precedence(design)
-        dependent = np.zeros(design.size, dtype=bool)
-        dependent[order] = dependent_columns(gram[np.ix_(order, order)])
-        return cls(design, dependent & ~empty, empty)
+        return cls.prepare_with(design, counts)[0]
+
+    @classmethod
+    def prepare_with(cls, design: Design, weights: FloatArray) -> tuple[NormalEquations, Products]:
+        """Structure as `prepare` finds it from checked weights, and the cross-products with them."""
+        assembler = Assembler.prepare(design, lay_out(design))
+        products = assembler.products(weights)
+        return cls(assembler, *_find_aliased(assembler, products)), products
 
     def factorise(self, weights: FloatArray) -> Factorisation:
-        """Factorise X'WX for (n,) weights, none negative."""
-        kept = ~(self.aliased | self.empty)
-        gram = _gram(self.design, weights)[np.ix_(kept, kept)]
-        try:
-            return Factorisation(linalg.cholesky(gram, lower=True, check_finite=False), kept)
-        except linalg.LinAlgError as error:
-            raise MethodError(
-                f"normal equations: not positive definite with these weights ({int((weights <= 0).sum())} of "
-                f"{len(weights)} are not above 0); prepare with the rows that count"
-            ) from error
+        """Factorise X'WX for (n,) weights above 0."""
+        return self.factorise_products(self.assembler.products(weights))
+
+    def factorise_products(self, products: Products) -> Factorisation:
+        """Factorise cross-products that are made already."""
+        left_out = self.aliased | self.empty
+        return factorise(reduce(self.assembler.layout, products, left_out), left_out)
 
 
-def precedence(design: Design) -> NDArray[np.intp]:
-    """Columns in the order in which they are kept: factor by factor, last level first, continuous ones at the end."""
-    spans = [design.columns(name) for name in design.names]
-    parts = [np.arange(span.stop - 1, span.start - 1, -1, dtype=np.intp) for span in spans]
-    return np.concatenate([*parts, np.arange(design.continuous.shape[1], dtype=np.intp)])
+def _find_aliased(assembler: Assembler, products: Products) -> tuple[BoolArray, BoolArray]:
+    design, layout = assembler.design, assembler.layout
+    empty, aliased = np.zeros(design.size, dtype=bool), np.zeros(design.size, dtype=bool)
+    empty[layout.fine], empty[layout.companion] = products.fine == 0, products.companion == 0
+    size = np.diagonal(products.retained)
+    empty[layout.retained] = size == 0
+    nested = [name for name in design.names if name not in {*layout.eliminated, *(each.name for each in layout.others)}]
+    for factor in (factor for factor in design.factors if factor.name in nested):
+        columns = design.columns(factor.name)
+        empty[columns] = np.bincount(factor.codes, minlength=factor.levels) == 0
+        aliased[columns] = ~empty[columns]
+    aliased[_first_of_components(design, layout)] = True
+    aliased &= ~empty
+    left = reduce(layout, products, aliased | empty).retained
+    order = _precedence(design, layout)
+    dependent = dependent_columns(left[np.ix_(order, order)], size[order])
+    aliased[layout.retained[order]] |= dependent
+    return aliased & ~empty, empty
 
 
-def _gram(design: Design, weights: FloatArray) -> FloatArray:
-    matrix = design.matrix()
-    found: FloatArray = (matrix.T @ matrix.multiply(weights[:, None]).tocsr()).toarray()
+def _first_of_components(design: Design, layout: Layout) -> Index:
+    """Lowest level of the second of two eliminated factors in each of their components: the rank of two factors."""
+    if layout.head is None or len(layout.companion) == 0:
+        return np.empty(0, dtype=np.intp)
+    first, second = (factor for factor in design.factors if factor.name in layout.eliminated)
+    part = shared_parts(first.codes.astype(np.intp), first.levels, second.codes.astype(np.intp), second.levels)[1]
+    seen = np.flatnonzero(np.bincount(second.codes, minlength=second.levels))
+    found: Index = design.columns(second.name).start + seen[np.unique(part[seen], return_index=True)[1]]
     return found
+
+
+def _precedence(design: Design, layout: Layout) -> Index:
+    """Retained columns by position, in the order in which they are kept."""
+    k = design.continuous.shape[1]
+    ends = np.cumsum([k, *(factor.levels for factor in layout.others)])
+    parts = [np.arange(stop - 1, start - 1, -1) for start, stop in pairwise(ends)]
+    return np.concatenate([*parts, np.arange(k)]).astype(np.intp)
