@@ -86,6 +86,14 @@ def test_coefficients_of_variation_stand_beside_their_estimates(tmp_path):
     assert core(books.make(tmp_path, "14a"))["cv_percent"].isna().all()
 
 
+def test_the_order_of_the_cells_does_not_matter(tmp_path):
+    cells = raw(books.make(tmp_path, "14b"), books.make(tmp_path, "14a"))
+    shuffled = READER.tidy[CORE](cells.sample(frac=1, random_state=1).reset_index(drop=True))
+    key = list(catalog.table(CORE).key)
+    expected = READER.tidy[CORE](cells).sort_values(key, ignore_index=True)
+    pd.testing.assert_frame_equal(shuffled.sort_values(key, ignore_index=True), expected)
+
+
 def test_a_workbook_without_a_key_says_that_it_tells_no_quality(tmp_path):
     path = books.make(tmp_path, "14a")
     assert any("no key" in note for note in READER.read(path, READER.identify(path)).notes)

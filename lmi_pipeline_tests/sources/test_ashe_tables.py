@@ -216,10 +216,3 @@ def test_a_renamed_file_tells_its_edition_of_soc_by_its_codes(ashe, tmp_path):
     assert READER.identify(path).release == "2021-unstated"
     assert any("edition of SOC" in note for note in read(path).notes)
     assert set(READER.tidy[CORE](stamped(path))["soc_edition"]) == {"2010"}
-
-
-def test_the_order_of_the_cells_does_not_matter(raw):
-    some = raw[raw["file_name"].isin([ANNUAL, ANNUAL_CV])]
-    shuffled = READER.tidy[CORE](some.sample(frac=1, random_state=1).reset_index(drop=True))
-    expected = READER.tidy[CORE](some).sort_values(KEY, ignore_index=True)
-    pd.testing.assert_frame_equal(shuffled.sort_values(KEY, ignore_index=True), expected)

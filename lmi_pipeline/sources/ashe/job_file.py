@@ -99,7 +99,8 @@ def read_job(path: Path, identity: FileIdentity) -> ReadResult:
     frame = frame.astype(dict.fromkeys(_WHOLE, "Int64")).assign(
         edition=identity.release, record_number=np.arange(1, len(frame) + 1)
     )
-    notes = [f"{len(variable_names(path)) - len(chosen)} variables are not catalogued and stay in the vault"]
+    others = len(variable_names(path)) - len(chosen)
+    notes = [f"{others} variables are not catalogued and stay in the vault"] if others else []
     notes += [f"the file has no variable {', '.join(absent)}"] if absent else []
     return ReadResult(frame.astype({"year": "int64"}), tuple(notes))
 
