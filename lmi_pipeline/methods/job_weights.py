@@ -15,8 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.cell_constraints import RakingMargin
 from lmi_pipeline.methods.cell_grid import GridCodes, IntArray, JobsCube
-from lmi_pipeline.methods.cell_raking import CellSystem, RakingMargin, rake
+from lmi_pipeline.methods.cell_raking import rake
+from lmi_pipeline.methods.cell_system import CellSystem
 from lmi_pipeline.methods.job_shares import Level, shrunken_shares
 from lmi_pipeline.methods.tables import FloatArray, floats, require_columns, require_finite, require_unique
 
@@ -54,8 +56,9 @@ def estimate_jobs(
     region_jobs: pd.DataFrame | None = None,
     industry_jobs: pd.DataFrame | None = None,
     pairs: pd.DataFrame | None = None,
+    relaxation: float = 2.0,
     tolerance: float = 1e-9,
-    max_passes: int = 5000,
+    max_passes: int = 2000,
 ) -> JobsCube:
     """Estimate the jobs of every cell.
 
@@ -78,6 +81,9 @@ def estimate_jobs(
     pairs : DataFrame, optional
         occupation, industry: pairs that exist, besides those of `persons`. All others are structural zeros, but for
         occupations in no pair, which have the pairs of their parent group.
+    relaxation : float
+        Largest factor by which jobs of a region or industry move where the occupations' jobs make theirs impossible
+        (structural zeros).
     tolerance : float
         Largest relative distance from a margin.
     max_passes : int
@@ -107,7 +113,7 @@ def estimate_jobs(
     regions = _conditional(sample, "region", len(grid.regions), grid, patterns, by_sex=False)
     industries = _conditional(sample, "industry", len(grid.industries), grid, patterns) * allowed[None, :, None, :]
     seed = np.einsum("pos,por,posi->porsi", by_sex_pattern, regions[:, :, 0], industries)[:, :, :, :, None, :]
-    fitted = _fit(seed, grid, patterns, by_sex_pattern, targets, tolerance, max_passes)
+    fitted = _fit(seed, grid, patterns, by_sex_pattern, targets, relaxation, tolerance, max_passes)
     groups = _conditional(sample, "group", len(split), grid, patterns)
     qualifications = groups @ split
     jobs = {pattern: fitted[at] * qualifications[at][:, None, :, :, None] for at, pattern in enumerate(patterns)}
@@ -297,6 +303,7 @@ def _fit(
     patterns: tuple[str, ...],
     by_sex_pattern: FloatArray,
     shares: Mapping[str, FloatArray],
+    relaxation: float,
     tolerance: float,
     max_passes: int,
 ) -> FloatArray:
@@ -305,13 +312,14 @@ def _fit(
     margins = []
     total = by_sex_pattern.sum()
     for dims, targets in (
-        (("industry",), total * shares["industry"]),
-        (("region",), total * shares["region"]),
         (("pattern", "occupation", "sex"), by_sex_pattern.ravel()),
+        (("region",), total * shares["region"]),
+        (("industry",), total * shares["industry"]),
     ):
         index, _ = system.cells(dims)
         asked = np.where(targets > 0, targets, np.nan)
         margins.append(RakingMargin(f"jobs by {', '.join(dims)}", index, asked, system.labels(dims)))
     fitted = np.zeros_like(seed)
-    fitted[system.places] = rake(seed[system.places], margins, tolerance=tolerance, max_passes=max_passes).values
+    found = rake(seed[system.places], margins, tolerance=tolerance, max_passes=max_passes, relaxation=relaxation)
+    fitted[system.places] = found.values
     return fitted

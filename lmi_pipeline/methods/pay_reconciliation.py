@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 
 from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.cell_constraints import RakingMargin
 from lmi_pipeline.methods.cell_grid import JobsCube, PredictedFactors
-from lmi_pipeline.methods.cell_raking import DIMENSIONS, CellSystem, RakingMargin, rake, used_axes
-from lmi_pipeline.methods.pay_targets import LIMITS, MarginTargets, make_consistent, margin_targets
+from lmi_pipeline.methods.cell_raking import rake
+from lmi_pipeline.methods.cell_system import DIMENSIONS, CellSystem, used_axes
+from lmi_pipeline.methods.pay_targets import LIMITS, MarginTargets, margin_targets
 from lmi_pipeline.methods.tables import FloatArray, require_columns, require_unique
 
 
@@ -124,8 +126,9 @@ def reconcile(
     hard_cv: float = 5.0,
     scale: float = 0.05,
     limits: tuple[float, float] = LIMITS,
+    relaxation: float = 2.0,
     tolerance: float = 1e-9,
-    max_passes: int = 5000,
+    max_passes: int = 2000,
 ) -> Reconciled:
     """Predict the bill of every cell and bring it to the published means.
 
@@ -142,8 +145,10 @@ def reconcile(
     scale : float
         CV, as a fraction, at which half of the (logarithmic) distance to the published mean is gone.
     limits : tuple of float
-        Range that a factor should be in. Where not all cells of a parent group are published, a target gives way to
-        those above it only as far as the factors of the other cells stay in it.
+        Range that a factor should be in. What published cells leave for a cell without a published mean may be far
+        from its prediction: such a factor is held at the limit, and margins of lower priority give way.
+    relaxation : float
+        Largest factor by which a target moves to agree with those above it.
     tolerance : float
         Largest relative distance of a margin from its targets.
     max_passes : int
@@ -170,14 +175,14 @@ def reconcile(
     held = np.stack([_collapse(jobs.jobs[each], None, kept[1:]) for each in patterns])
     system = CellSystem.of(bill, jobs.grid, patterns)
     initial, counts = bill[system.places], held[system.places]
-    asked = [margin_targets(system, each, initial, counts, hard_cv=hard_cv, scale=scale) for each in margins]
-    targets = make_consistent(system, asked, limits=limits)
-    order = [RakingMargin(each.name, each.index, each.bill, each.labels) for each in reversed(targets)]
-    found = rake(initial, order, tolerance=tolerance, max_passes=max_passes)
+    targets = [margin_targets(system, each, initial, counts, hard_cv=hard_cv, scale=scale) for each in margins]
+    order = [RakingMargin(each.name, each.index, each.bill, each.labels) for each in targets]
+    found = rake(initial, order, tolerance=tolerance, max_passes=max_passes, relaxation=relaxation, limits=limits)
     change = np.ones_like(bill)
     change[system.places] = found.values / initial
     bills = {each: jobs.jobs[each] * _spread(factors[each]) * change[at] for at, each in enumerate(patterns)}
-    report = pd.concat([_rows(each, initial, found.values) for each in targets], ignore_index=True)
+    reached = zip(targets, found.targets, strict=True)
+    report = pd.concat([_rows(each, met, initial, found.values) for each, met in reached], ignore_index=True)
     return Reconciled(bills, report, summarise(report, limits=limits), found.passes, converged=True)
 
 
@@ -233,7 +238,7 @@ def _collapse(jobs: FloatArray, factors: PredictedFactors | None, kept: Sequence
     return summed
 
 
-def _rows(margin: MarginTargets, initial: FloatArray, final: FloatArray) -> pd.DataFrame:
+def _rows(margin: MarginTargets, met: FloatArray, initial: FloatArray, final: FloatArray) -> pd.DataFrame:
     cells = len(margin.labels)
     before, after = (np.bincount(margin.index, values, minlength=cells) for values in (initial, final))
     listed = np.flatnonzero(margin.listed & (margin.jobs > 0))
@@ -245,7 +250,7 @@ def _rows(margin: MarginTargets, initial: FloatArray, final: FloatArray) -> pd.D
             "job_count": margin.jobs[listed],
             "published_mean": margin.published[listed],
             "cv": margin.cv[listed],
-            "target_mean": margin.bill[listed] / margin.jobs[listed],
+            "target_mean": np.where(np.isfinite(margin.bill), met, np.nan)[listed] / margin.jobs[listed],
             "initial_mean": before[listed] / margin.jobs[listed],
             "final_mean": after[listed] / margin.jobs[listed],
         }

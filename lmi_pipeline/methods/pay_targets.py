@@ -1,13 +1,8 @@
-"""Targets of pay margins: published means times jobs, softened where imprecise, and consistent with each other.
-
-A margin of lower priority is scaled within the groups that it shares with a margin above it. Where that group is only
-partly published, its total is known only within a range, and the margin moves no further than into the range.
-"""
+"""Targets of pay margins: published means times jobs, drawn to the prediction where they are imprecise."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +10,8 @@ import pandas as pd
 
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.cell_grid import IntArray
-from lmi_pipeline.methods.cell_raking import CellSystem, common_dims, dimension
-from lmi_pipeline.methods.tables import FloatArray
+from lmi_pipeline.methods.cell_system import CellSystem, dimension
+from lmi_pipeline.methods.tables import FloatArray, floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +19,6 @@ if TYPE_CHECKING:
     from lmi_pipeline.methods.pay_reconciliation import PublishedMargin
 
 LIMITS = (0.7, 1.4)
-_ROUNDS = 1000
-_SETTLED = 1e-13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +85,7 @@ def margin_targets(
     cv[place] = margin.frame["cv"].to_numpy(dtype=float, na_value=np.nan)
     listed = np.zeros(len(labels), dtype=bool)
     listed[place] = True
-    held, bill = (np.bincount(index, values, minlength=len(labels)) for values in (jobs, initial))
+    held, bill = (floats(np.bincount(index, values, minlength=len(labels))) for values in (jobs, initial))
     empty = np.flatnonzero(np.isfinite(published) & ~(bill > 0))
     if len(empty):
         raise MethodError(
@@ -106,87 +99,6 @@ def margin_targets(
     mean = before * np.where(asked, published / before, np.nan) ** weight
     target = np.where(soft, mean, published) * held
     return MarginTargets(margin.name, margin.dims, index, labels, listed, soft, published, cv, held, bill, target)
-
-
-def make_consistent(
-    system: CellSystem, margins: Sequence[MarginTargets], *, limits: tuple[float, float] = LIMITS
-) -> list[MarginTargets]:
-    """Scale targets so that every margin adds up to those above it.
-
-    Parameters
-    ----------
-    system : CellSystem
-    margins : sequence of MarginTargets
-        In order of priority; the first stays as it is.
-    limits : tuple of float
-        Range of the factor that unpublished cells may take.
-
-    Returns
-    -------
-    list of MarginTargets
-
-    Raises
-    ------
-    MethodError
-        A margin that cannot agree with all of those above it.
-    """
-    done: list[MarginTargets] = []
-    for margin in margins:
-        links = [_Link.between(system, margin, above, limits) for above in reversed(done)]
-        bill = margin.bill.copy()
-        for _ in range(_ROUNDS):
-            moved = max((link.apply(bill) for link in links), default=0.0)
-            if moved <= _SETTLED or len(links) == 1:
-                break
-        else:
-            raise MethodError(
-                f"margin {margin.name}: targets cannot agree with {', '.join(each.name for each in done)} at once, "
-                f"still moving by {moved:.2g} after {_ROUNDS} rounds; leave one of these margins out"
-            )
-        done.append(replace(margin, bill=bill))
-    return done
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Link:
-    """What a margin above allows the groups of a margin below to sum to.
-
-    Attributes
-    ----------
-    group : ndarray of int64
-        (m,) group shared with the margin above, of every cell of the margin below; -1 for cells without jobs.
-    low, high : ndarray
-        (G,) range of the sum of the targets in the group.
-    """
-
-    group: IntArray
-    low: FloatArray
-    high: FloatArray
-
-    @classmethod
-    def between(
-        cls, system: CellSystem, below: MarginTargets, above: MarginTargets, limits: tuple[float, float]
-    ) -> _Link:
-        common, shape = system.cells(common_dims(below.dims, above.dims))
-        size = int(np.prod(shape, dtype=int))
-        fixed, free = _parts(above, _groups(above, common), size)
-        nothing = fixed == 0
-        low = np.where(nothing, 0.0, fixed + limits[0] * free)
-        high = np.where(nothing, np.inf, fixed + limits[1] * free)
-        group = _groups(below, common)
-        asked, rest = _parts(below, group, size)
-        share = np.divide(asked, asked + rest, out=np.ones(size), where=asked > 0)
-        least = np.maximum(low - limits[1] * rest, 0.0)
-        return cls(group, least, np.maximum(high - limits[0] * rest, high * share))
-
-    def apply(self, bill: FloatArray) -> float:
-        """Scale the targets into the range, in place; how far the farthest moved."""
-        asked = (self.group >= 0) & np.isfinite(bill)
-        sums = np.bincount(self.group[asked], bill[asked], minlength=len(self.low))
-        wanted = np.clip(sums, self.low, self.high)
-        factor = np.divide(wanted, sums, out=np.ones_like(sums), where=sums > 0)
-        bill[asked] *= factor[self.group[asked]]
-        return float(np.abs(factor - 1.0).max(initial=0.0))
 
 
 def _places(system: CellSystem, margin: PublishedMargin, shape: tuple[int, ...]) -> IntArray:
@@ -203,19 +115,3 @@ def _places(system: CellSystem, margin: PublishedMargin, shape: tuple[int, ...])
             )
         flat = flat * length + found
     return flat
-
-
-def _groups(margin: MarginTargets, common: IntArray) -> IntArray:
-    """Shared group of every cell of a margin; -1 for cells without jobs."""
-    group = np.full(len(margin.labels), -1, dtype=np.int64)
-    group[margin.index] = common
-    return group
-
-
-def _parts(margin: MarginTargets, group: IntArray, size: int) -> tuple[FloatArray, FloatArray]:
-    """Sum of the targets in every group, and predicted bill of the cells without a target."""
-    held = group >= 0
-    asked = held & np.isfinite(margin.bill)
-    free = held & ~np.isfinite(margin.bill)
-    fixed = np.bincount(group[asked], margin.bill[asked], minlength=size)
-    return fixed, np.bincount(group[free], margin.initial[free], minlength=size)
