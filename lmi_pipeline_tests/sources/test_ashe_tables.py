@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xlrd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.catalog import UNITED_KINGDOM
@@ -108,6 +109,18 @@ def test_a_sheet_has_every_cell_once_as_number_marker_or_nothing(raw):
     assert raw.groupby("file_name")["sheet"].nunique().eq(9).all()
     assert not (raw["cell_value"].notna() & raw["cell_marker"].notna()).any()
     assert set(raw["cell_marker"].dropna()) == {"x", "..", ":", "."}
+
+
+def test_values_and_markers_stand_where_another_reader_finds_them(ashe):
+    book = xlrd.open_workbook(ashe / INDUSTRY)
+    frame = read(ashe / INDUSTRY).frame
+    for name in ("All", "Female Part-Time"):
+        sheet, rows = book.sheet_by_name(name), frame[frame["sheet"] == name]
+        assert len(rows) == 1002 * len(STATISTICS)
+        for cell in rows.itertuples():
+            there = sheet.cell_value(cell.row_number - 1, cell.column_number - 1)
+            ours = cell.cell_marker if isinstance(cell.cell_marker, str) else cell.cell_value
+            assert there == ("" if pd.isna(ours) else ours), (name, cell.row_number, cell.column_number)
 
 
 def test_fills_are_read_in_both_containers(ashe):
