@@ -17,10 +17,10 @@ FINE, LINKS, COUPLING, COMPANION, CROSS, RETAINED = range(6)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Source:
-    """Entries of one block that come from one table."""
+    """Entries of one block, from the cells of some tables in turn."""
 
-    table: int
     block: int
+    tables: tuple[int, ...]
     index: Index
 
 
@@ -50,9 +50,13 @@ class Assembler:
     @classmethod
     def prepare(cls, design: Design, layout: Layout) -> Assembler:
         """Make the joint codes, and find the place of every sum."""
-        tables, covers = cover_pairs(layout.head, layout.others)
+        head = layout.head
+        level = None if head is None else head.levels[layout.fine_name]
+        parts = [(ours[level], theirs) for ours, theirs in layout.parts]
+        tables, covers = cover_pairs(head, layout.others, parts)
         places = _Places.of(layout, design.size)
-        sources, done = [], set()
+        found: dict[int, list[tuple[int, Index]]] = {}
+        done = set()
         for at, table in enumerate(tables):
             names = list(table.levels)
             for left, first in enumerate(names):
@@ -61,27 +65,32 @@ class Assembler:
                         continue
                     done.add(frozenset((first, second)))
                     pair = [design.columns(name).start + table.levels[name] for name in (first, second)]
-                    sources += [_Source(at, block, index) for block, index in places.find(*pair)]
+                    block, index = places.find(*pair)
+                    found.setdefault(block, []).append((at, index))
+        sources = [
+            _Source(block, tuple(at for at, _ in each), np.concatenate([index for _, index in each]))
+            for block, each in found.items()
+        ]
         return cls(design, layout, tables, covers, sources, places)
 
     def products(self, weights: FloatArray) -> Products:
         """X'WX for (n,) weights of any sign."""
         sums = [table.sums(weights) for table in self.tables]
         continuous = self.design.continuous
-        weighted = continuous * weights[:, None]
-        moments = self._by_column([np.ascontiguousarray(column) for column in weighted.T])
+        weighted = [weights * column for column in continuous.T]
+        squares = np.array([continuous.T @ column for column in weighted]).reshape(len(weighted), len(weighted))
+        moments = self._by_column(weighted)
+        del weighted
         blocks = [np.zeros(size) for size in self.places.sizes]
-        for block, values in enumerate(blocks):
-            sources = [source for source in self.sources if source.block == block]
-            if sources:
-                index = np.concatenate([source.index for source in sources])
-                given = np.concatenate([sums[source.table] for source in sources])
-                values += np.bincount(index, given, minlength=len(values))
+        for source in self.sources:
+            given = np.concatenate([sums[table] for table in source.tables])
+            blocks[source.block] = np.bincount(source.index, given, minlength=self.places.sizes[source.block])
         for at in range(continuous.shape[1]):
             for columns in (self.layout.fine, self.layout.companion, self.layout.retained[continuous.shape[1] :]):
-                for block, index in self.places.find(np.full(len(columns), at, dtype=np.intp), columns):
+                if len(columns):
+                    block, index = self.places.find(np.full(len(columns), at, dtype=np.intp), columns)
                     blocks[block][index] = moments[columns, at]
-        return self._shaped(blocks, continuous.T @ weighted)
+        return self._shaped(blocks, squares)
 
     def transposed(self, values: FloatArray) -> FloatArray:
         """X'v of (n,) values; entries of nested factors are 0."""
@@ -177,17 +186,8 @@ class _Places:
         return cls([fine, layout.slots.size, start, companions, companions * m, m * m], kind, position, slot, row,
                    group, column)  # fmt: skip
 
-    def find(self, first: Index, second: Index) -> list[tuple[int, Index]]:
-        """Entries of pairs of columns; the first ones all of one factor, the second ones of any kinds."""
-        found = []
-        for kind in np.unique(self.kind[second]):
-            if len(first) == 0 or kind > 2 or self.kind[first[0]] > 2:
-                continue
-            chosen = self.kind[second] == kind
-            found.append(self._of_kinds(first[chosen], second[chosen]))
-        return found
-
-    def _of_kinds(self, first: Index, second: Index) -> tuple[int, Index]:
+    def find(self, first: Index, second: Index) -> tuple[int, Index]:
+        """Block and entries of pairs of columns; the first ones all of one kind, and the second ones."""
         if self.kind[first[0]] > self.kind[second[0]]:
             first, second = second, first
         kinds = int(self.kind[first[0]]), int(self.kind[second[0]])

@@ -10,10 +10,10 @@ import numpy as np
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.factor_assembly import Assembler
 from lmi_pipeline.methods.factor_columns import BoolArray, Design, Factor, IntArray, make_design
-from lmi_pipeline.methods.factor_elimination import Factorisation, factorise, reduce
+from lmi_pipeline.methods.factor_elimination import Factorisation, Reduced, factorise, reduce
 from lmi_pipeline.methods.factor_layout import Layout, Products, lay_out
 from lmi_pipeline.methods.factor_rank import dependent_columns
-from lmi_pipeline.methods.factor_tables import Index, shared_parts
+from lmi_pipeline.methods.factor_tables import Index
 from lmi_pipeline.methods.tables import FloatArray
 
 __all__ = ["BoolArray", "Design", "Factor", "Factorisation", "IntArray", "NormalEquations", "make_design"]
@@ -62,23 +62,19 @@ class NormalEquations:
         return cls.prepare_with(design, counts)[0]
 
     @classmethod
-    def prepare_with(cls, design: Design, weights: FloatArray) -> tuple[NormalEquations, Products]:
-        """Structure as `prepare` finds it from checked weights, and the cross-products with them."""
+    def prepare_with(cls, design: Design, weights: FloatArray) -> tuple[NormalEquations, Factorisation]:
+        """Structure as `prepare` finds it from checked weights, and the equations with these, factorised."""
         assembler = Assembler.prepare(design, lay_out(design))
-        products = assembler.products(weights)
-        return cls(assembler, *_find_aliased(assembler, products)), products
+        aliased, empty, reduced = _find_aliased(assembler, assembler.products(weights))
+        return cls(assembler, aliased, empty), factorise(reduced, aliased | empty)
 
     def factorise(self, weights: FloatArray) -> Factorisation:
         """Factorise X'WX for (n,) weights above 0."""
-        return self.factorise_products(self.assembler.products(weights))
-
-    def factorise_products(self, products: Products) -> Factorisation:
-        """Factorise cross-products that are made already."""
         left_out = self.aliased | self.empty
-        return factorise(reduce(self.assembler.layout, products, left_out), left_out)
+        return factorise(reduce(self.assembler.layout, self.assembler.products(weights), left_out), left_out)
 
 
-def _find_aliased(assembler: Assembler, products: Products) -> tuple[BoolArray, BoolArray]:
+def _find_aliased(assembler: Assembler, products: Products) -> tuple[BoolArray, BoolArray, Reduced]:
     design, layout = assembler.design, assembler.layout
     empty, aliased = np.zeros(design.size, dtype=bool), np.zeros(design.size, dtype=bool)
     empty[layout.fine], empty[layout.companion] = products.fine == 0, products.companion == 0
@@ -91,21 +87,21 @@ def _find_aliased(assembler: Assembler, products: Products) -> tuple[BoolArray, 
         aliased[columns] = ~empty[columns]
     aliased[_first_of_components(design, layout)] = True
     aliased &= ~empty
-    left = reduce(layout, products, aliased | empty).retained
+    reduced = reduce(layout, products, aliased | empty)
     order = _precedence(design, layout)
-    dependent = dependent_columns(left[np.ix_(order, order)], size[order])
+    dependent = dependent_columns(reduced.retained[np.ix_(order, order)], size[order])
     aliased[layout.retained[order]] |= dependent
-    return aliased & ~empty, empty
+    return aliased & ~empty, empty, reduced
 
 
 def _first_of_components(design: Design, layout: Layout) -> Index:
     """Lowest level of the second of two eliminated factors in each of their components: the rank of two factors."""
-    if layout.head is None or len(layout.companion) == 0:
+    if layout.blocks is None:
         return np.empty(0, dtype=np.intp)
-    first, second = (factor for factor in design.factors if factor.name in layout.eliminated)
-    part = shared_parts(first.codes.astype(np.intp), first.levels, second.codes.astype(np.intp), second.levels)[1]
-    seen = np.flatnonzero(np.bincount(second.codes, minlength=second.levels))
-    found: Index = design.columns(second.name).start + seen[np.unique(part[seen], return_index=True)[1]]
+    part, name = max(zip(layout.blocks, layout.eliminated, strict=True), key=lambda each: design.columns(each[1]).start)
+    factor = design.factors[design.names.index(name)]
+    seen = np.flatnonzero(np.bincount(factor.codes, minlength=factor.levels))
+    found: Index = design.columns(name).start + seen[np.unique(part[seen], return_index=True)[1]]
     return found
 
 

@@ -45,6 +45,10 @@ class Layout:
         Joint code of the eliminated factors.
     others : list of Factor
         Retained factors.
+    parts : list of tuple of ndarray
+        For each of `others`, the components it forms with the fine factor: of fine levels and of its own.
+    blocks : tuple of ndarray or None
+        Components of fine factor and companion: of fine levels and of companions.
     eliminated : tuple of str
         Names of the fine factor and its companion, as many as there are.
     """
@@ -57,7 +61,14 @@ class Layout:
     groups: tuple[Group, ...]
     head: Joint | None
     others: list[Factor]
+    parts: list[tuple[Index, Index]]
+    blocks: tuple[Index, Index] | None
     eliminated: tuple[str, ...]
+
+    @property
+    def fine_name(self) -> str:
+        """Name of the fine factor."""
+        return self.eliminated[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,12 +103,13 @@ def lay_out(design: Design) -> Layout:
     """Choose what is eliminated, from which levels occur together."""
     factors = design.factors
     fine: Factor | None
+    head: Joint | None
     pair = _companions(factors)
     if pair is not None:
-        fine, companion, parts, head = pair
+        fine, companion, blocks, head = pair
     else:
         fine = factors[0] if factors and factors[0].levels >= _LEAST_FINE and len(factors) > 1 else None
-        companion, parts, head = None, None, None if fine is None else single(fine)
+        companion, blocks, head = None, None, None if fine is None else single(fine)
     gone = [factor.name for factor in (fine, companion) if factor is not None]
     others = [
         factor
@@ -105,16 +117,19 @@ def lay_out(design: Design) -> Layout:
         if factor.name not in gone and not any(_may_nest(factor, earlier) for earlier in factors[:at])
     ]
     spans = [np.arange(design.continuous.shape[1], dtype=np.intp), *(_span(design, each) for each in others)]
-    slots, used = _slots(fine, companion, parts)
+    slots, used = _slots(fine, companion, blocks)
+    parts = [] if fine is None else [_parts(fine, each) for each in others]
     return Layout(
         fine=_span(design, fine),
         companion=_span(design, companion),
         retained=np.concatenate(spans),
         slots=slots,
         used=used,
-        groups=_groups(design, fine, others),
+        groups=_groups(design, fine, others, parts),
         head=head,
         others=others,
+        parts=parts,
+        blocks=blocks,
         eliminated=tuple(gone),
     )
 
@@ -159,7 +174,13 @@ def _slots(fine: Factor | None, companion: Factor | None, parts: tuple[Index, In
     return order[at], used
 
 
-def _groups(design: Design, fine: Factor | None, others: list[Factor]) -> tuple[Group, ...]:
+def _parts(fine: Factor, other: Factor) -> tuple[Index, Index]:
+    return shared_parts(fine.codes, fine.levels, other.codes, other.levels)
+
+
+def _groups(
+    design: Design, fine: Factor | None, others: list[Factor], parts: list[tuple[Index, Index]]
+) -> tuple[Group, ...]:
     """Fine levels by the component they share with the largest retained factor."""
     if fine is None:
         return ()
@@ -171,7 +192,7 @@ def _groups(design: Design, fine: Factor | None, others: list[Factor]) -> tuple[
     at = int(np.argmax(sizes))
     start = k + sum(sizes[:at])
     large = others[at]
-    ours, theirs = shared_parts(fine.codes.astype(np.intp), fine.levels, large.codes.astype(np.intp), large.levels)
+    ours, theirs = parts[at]
     always = np.r_[0:start, start + large.levels : total].astype(np.intp)
     found = []
     for part in np.unique(ours):

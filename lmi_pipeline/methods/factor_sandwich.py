@@ -91,8 +91,8 @@ def _retained_parts(factorisation: Factorisation, scores: _Scores) -> tuple[_Pai
     gain, own = reduced.gain, reduced.companion_inverse
     size = len(reduced.layout.retained)
     inverse = np.zeros((size, size))
-    small = linalg.cho_solve((factorisation.cholesky, True), np.eye(len(kept)), check_finite=False)
-    inverse[np.ix_(kept, kept)] = small
+    lower = linalg.lapack.dpotri(factorisation.cholesky, lower=True)[0]
+    inverse[np.ix_(kept, kept)] = np.tril(lower) + np.tril(lower, -1).T
     if not len(reduced.layout.companion):
         covariance = inverse @ scores.retained @ inverse
         return _Pair(own, gain, inverse), _Pair(own, gain, covariance)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from lmi_pipeline.methods.factor_columns import Factor
+from lmi_pipeline.methods.factor_columns import Factor, IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
 Index = NDArray[np.intp]
@@ -54,7 +54,7 @@ def single(factor: Factor) -> Joint:
     return Joint(factor.codes.astype(np.intp), factor.levels, {factor.name: np.arange(factor.levels)})
 
 
-def shared_parts(first: Index, first_size: int, second: Index, second_size: int) -> tuple[Index, Index]:
+def shared_parts(first: IntArray, first_size: int, second: IntArray, second_size: int) -> tuple[Index, Index]:
     """Components of the pairs of levels that occur.
 
     Returns
@@ -63,13 +63,13 @@ def shared_parts(first: Index, first_size: int, second: Index, second_size: int)
         (first_size,) and (second_size,) component of each level; all 0 where most levels hang together.
     """
     step = max(1, len(first) // _SAMPLE)
-    left, right = first[::step], second[::step]
+    left, right = first[::step].astype(np.intp), second[::step].astype(np.intp)
     while True:
         size = first_size + second_size
         pairs = sparse.coo_array((np.ones(len(left), dtype=np.int8), (left, right + first_size)), shape=(size, size))
         label = connected_components(pairs.tocsr(), directed=False)[1].astype(np.intp)
         ours, theirs = label[:first_size], label[first_size:]
-        seen = np.bincount(ours[np.unique(left)])
+        seen = np.bincount(ours[np.bincount(left, minlength=first_size) > 0])
         if seen.max() > _GIANT * seen.sum():
             return np.zeros(first_size, dtype=np.intp), np.zeros(second_size, dtype=np.intp)
         torn = np.flatnonzero(ours.take(first) != theirs.take(second))
@@ -102,13 +102,24 @@ def joined(first: Joint, second: Joint, parts: tuple[Index, Index] | None = None
     return _compressed(Joint(codes, len(ours), levels))
 
 
-def cover_pairs(head: Joint | None, others: list[Factor]) -> tuple[list[Joint], list[Joint]]:
-    """Joint codes in which every pair of factors occurs, and few ones in which every factor does."""
+def cover_pairs(
+    head: Joint | None, others: list[Factor], parts: list[tuple[Index, Index]]
+) -> tuple[list[Joint], list[Joint]]:
+    """Joint codes in which every pair of factors occurs, and few ones in which every factor does.
+
+    Parameters
+    ----------
+    head : Joint or None
+        Code to join each of `others` to.
+    others : list of Factor
+    parts : list of tuple of ndarray
+        For each of `others`, components of the cells of `head` and of its own levels.
+    """
     singles = [single(factor) for factor in others]
     rest, complete = _cover_rest(singles)
-    heads = [] if head is None else [head]
-    tables = [*heads, *(joined(head, each) for each in singles)] if head is not None else []
-    return [*tables, *rest], [*heads, *complete]
+    if head is None:
+        return rest, complete
+    return [head, *map(joined, [head] * len(singles), singles, parts), *rest], [head, *complete]
 
 
 def nested_in(factor: Factor, parent: Factor) -> bool:

@@ -14,7 +14,6 @@ from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.factor_columns import BoolArray, Design
 from lmi_pipeline.methods.factor_design import NormalEquations
 from lmi_pipeline.methods.factor_elimination import Factorisation
-from lmi_pipeline.methods.factor_layout import Products
 from lmi_pipeline.methods.factor_sandwich import sandwich
 from lmi_pipeline.methods.tables import FloatArray
 
@@ -104,8 +103,7 @@ def fit_wls(
         with the count.
     """
     values, given = _checked(design, y, weights)
-    equations, products = NormalEquations.prepare_with(design, given)
-    factorisation = equations.factorise_products(products)
+    equations, factorisation = NormalEquations.prepare_with(design, given)
     assembler = equations.assembler
     coefficients = factorisation.solve(assembler.transposed(given * values))
     fitted = assembler.product(coefficients)
@@ -121,7 +119,7 @@ def fit_wls(
     squares = float(scores @ residuals)
     centred = values - float(given @ values) / float(given.sum())
     total = float((given * centred) @ centred)
-    variances = _variances(equations, factorisation, products, scores, squares, freedom, covariance, clusters)
+    variances = _variances(equations, factorisation, scores, squares, freedom, covariance, clusters)
     errors = np.sqrt(np.maximum(variances, 0.0))
     errors[equations.empty] = np.nan
     return FactorFit(
@@ -156,7 +154,6 @@ def _checked(design: Design, y: ArrayLike, weights: ArrayLike) -> tuple[FloatArr
 def _variances(
     equations: NormalEquations,
     factorisation: Factorisation,
-    products: Products,
     scores: FloatArray,
     squares: float,
     freedom: int,
@@ -167,7 +164,7 @@ def _variances(
     if covariance == "none":
         return np.full(design.size, np.nan)
     if covariance == "classical":
-        return sandwich(factorisation, products, design.size) * (squares / freedom)
+        return sandwich(factorisation, factorisation.reduced.products, design.size) * (squares / freedom)
     if covariance == "hc1":
         meat = equations.assembler.products(scores**2)
         return sandwich(factorisation, meat, design.size) * (design.row_count / freedom)
