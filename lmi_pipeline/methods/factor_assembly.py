@@ -84,7 +84,7 @@ class Assembler:
         blocks = [np.zeros(size) for size in self.places.sizes]
         for source in self.sources:
             given = np.concatenate([sums[table] for table in source.tables])
-            blocks[source.block] = np.bincount(source.index, given, minlength=self.places.sizes[source.block])
+            blocks[source.block] += np.bincount(source.index, given, minlength=self.places.sizes[source.block])
         for at in range(continuous.shape[1]):
             for columns in (self.layout.fine, self.layout.companion, self.layout.retained[continuous.shape[1] :]):
                 if len(columns):

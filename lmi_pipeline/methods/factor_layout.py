@@ -194,9 +194,9 @@ def _groups(
     large = others[at]
     ours, theirs = parts[at]
     always = np.r_[0:start, start + large.levels : total].astype(np.intp)
+    ours = np.where(np.isin(ours, theirs), ours, theirs[0])  # levels without rows go anywhere
     found = []
     for part in np.unique(ours):
         own = np.flatnonzero(theirs == part) + start
-        if len(own):
-            found.append(Group(np.flatnonzero(ours == part), np.sort(np.concatenate([always, own]))))
+        found.append(Group(np.flatnonzero(ours == part), np.sort(np.concatenate([always, own]))))
     return tuple(found)
