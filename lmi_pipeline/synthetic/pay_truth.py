@@ -64,18 +64,18 @@ class PayTruth:
         ndarray
             One axis a dimension, in the order given and in the orders of :func:`codes_of`.
         """
-        if measure not in MEASURES or pattern not in PATTERNS or set(dims) - set(_LETTERS):
-            raise MethodError(
-                f"no true {measure} of {pattern} jobs by {list(dims)}; there are {', '.join(MEASURES)} by"
-                f" {', '.join(_LETTERS)}"
-            )
+        self._require(measure, pattern, dims)
         at = PATTERNS.index(pattern)
         inside, region, industry, by_age = self._factors(measure, at)
         out = "".join(_LETTERS[name] for name in dims)
         total = 0.0
         for share, curve in self._shares(at):
             persons = np.einsum("nrgaq,a->nrgq", self.people, curve * by_age)
-            factors = (inside * share[:, :, None], persons * region[:, None, None], _industries() * industry)
+            factors = (
+                inside * share[:, :, None],
+                persons * region[:, None, None],
+                job_chances.industry_chances() * industry,
+            )
             total = total + np.einsum(f"ogq,nrgq,ni->{out}", *factors, optimize=True)
         return np.asarray(total)
 
@@ -89,13 +89,13 @@ class PayTruth:
             one row for each combination that has jobs.
         """
         dims = [name for name in by if name != "working_pattern"]
-        kept = PATTERNS if "working_pattern" in by else (None,)
+        self._require("job_count", PATTERNS[0], dims)
         codes = [codes_of(name) if name != "working_pattern" else PATTERNS for name in by]
         values = {}
         for measure in MEASURES:
             parts = [self.bill(measure, pattern, dims) for pattern in PATTERNS]
-            stacked = np.stack(parts, axis=list(by).index("working_pattern")) if kept == PATTERNS else sum(parts)
-            values[measure] = np.ravel(stacked)
+            apart = "working_pattern" in by
+            values[measure] = np.ravel(np.stack(parts, axis=list(by).index("working_pattern")) if apart else sum(parts))
         index = pd.MultiIndex.from_product(codes, names=list(by)) if by else pd.RangeIndex(1)
         frame = pd.DataFrame(values, index=index)
         frame = frame[frame["job_count"] > 0]
@@ -121,6 +121,14 @@ class PayTruth:
             [codes_of("occupation"), PATTERNS, asked], names=["occupation", "working_pattern", "probability"]
         )
         return pd.DataFrame({"value": found.ravel()}, index=index).reset_index()
+
+    @staticmethod
+    def _require(measure: str, pattern: str, dims: Sequence[str]) -> None:
+        if measure not in MEASURES or pattern not in PATTERNS or set(dims) - set(_LETTERS):
+            raise MethodError(
+                f"no true {measure} of {pattern} jobs by {list(dims)}; there are {', '.join(MEASURES)} by"
+                f" {', '.join(_LETTERS)}"
+            )
 
     def _factors(self, measure: str, at: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Factors of a measure: (O, 2, 7), by region, by industry and by age."""
@@ -184,10 +192,6 @@ def codes_of(dimension: str) -> tuple[str, ...]:
     return fixed[dimension]
 
 
-def _industries() -> np.ndarray:
-    return job_chances.industry_chances()
-
-
 @lru_cache(maxsize=8)
 def employees(truth: SyntheticTruth, quarter: str) -> np.ndarray:
     """Expected employees by nationality group, region, sex, single year of age and qualification."""
@@ -235,7 +239,7 @@ def _even_jobs(true: PayTruth) -> tuple[Jobs, np.ndarray, np.ndarray]:
     flat = true.people.ravel().cumsum()
     place = np.minimum(np.searchsorted(flat, even[0] * flat[-1], side="right"), len(flat) - 1)
     nationality, region, sex, age, qualification = np.unravel_index(place, true.people.shape)
-    edges = _industries().cumsum(axis=1)[nationality]
+    edges = job_chances.industry_chances().cumsum(axis=1)[nationality]
     industry = (even[1][:, None] * edges[:, -1:] > edges[:, :-1]).sum(axis=1)
     nothing = np.zeros(_DRAWN, dtype=int)
     jobs = Jobs(nothing, nothing, sex, age, region, qualification, industry)
