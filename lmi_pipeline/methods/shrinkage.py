@@ -23,7 +23,9 @@ IntArray = NDArray[np.integer]
 
 _MAX_ITERATIONS = 200
 _HALVINGS = 30
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-13
+_ROUNDING = 1e-14
+_CONCAVE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +110,8 @@ def shrink(
 
     Notes
     -----
-    Restricted likelihood by Fisher scoring with components held at zero (Rao and Molina 2015, section 5.2.4); the
-    estimates are y - D P y, with P the usual projection and D the sampling variances.
+    Restricted likelihood by Newton steps, components held at zero where it falls (Searle, Casella and McCulloch 1992,
+    section 8.3); a row's own weight is 1 - d p, d its sampling variance and p the diagonal of the projection.
     """
     problem = _Problem.prepare(values, variances, fixed, components, where)
     found, iterations = problem.maximise(where)
@@ -188,16 +190,13 @@ class _Problem:
 
     def maximise(self, where: str) -> tuple[FloatArray, int]:
         """Variances of the components at the maximum of the restricted likelihood, and the steps it took."""
-        spread = float(np.var(self.values)) + float(np.median(self.sampling))
-        variances = np.full(len(self.designs), spread / (1 + len(self.designs)))
+        variances = np.full(len(self.designs), np.var(self.values) / (1 + len(self.designs)))
         state = self.state(variances)
         for iteration in range(1, _MAX_ITERATIONS + 1):
-            score, information = self._derivatives(state)
-            free = (variances > 0) | (score > 0)
-            if _settled(score[free], variances[free], information[np.ix_(free, free)], spread):
+            score, expected, observed = self._derivatives(state)
+            step = _step(score, expected, observed, variances)
+            if score @ step <= _TOLERANCE:
                 return variances, iteration
-            step = np.zeros_like(variances)
-            step[free] = np.linalg.lstsq(information[np.ix_(free, free)], score[free], rcond=None)[0]
             moved = self._uphill(variances, step, state)
             if moved is None:
                 return variances, iteration
@@ -207,7 +206,8 @@ class _Problem:
             "leave out a level"
         )
 
-    def _derivatives(self, state: _State) -> tuple[FloatArray, FloatArray]:
+    def _derivatives(self, state: _State) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Score, expected and observed information."""
         left = [design.T @ state.projection for design in self.designs]
         score = np.array(
             [
@@ -215,24 +215,34 @@ class _Problem:
                 for design, side in zip(self.designs, left, strict=True)
             ]
         )
-        information = np.array([[0.5 * ((side @ other) ** 2).sum() for other in self.designs] for side in left])
-        return score, information
+        expected = np.array([[0.5 * ((side @ other) ** 2).sum() for other in self.designs] for side in left])
+        pulls = np.column_stack([design @ (design.T @ state.projected) for design in self.designs])
+        observed = pulls.T @ state.projection @ pulls - expected
+        return score, expected, observed
 
     def _uphill(self, variances: FloatArray, step: FloatArray, state: _State) -> tuple[FloatArray, _State] | None:
-        """Take the step, halved until the likelihood does not fall; None if no step is small enough."""
+        """Take the step, halved until the likelihood rises; None if by no more than rounding."""
         for halving in range(_HALVINGS):
             tried = np.maximum(variances + step * 0.5**halving, 0.0)
             found = self.state(tried)
-            if found.log_likelihood >= state.log_likelihood:
+            if found.log_likelihood - state.log_likelihood > _ROUNDING * abs(state.log_likelihood):
                 return tried, found
         return None
 
 
-def _settled(score: FloatArray, variances: FloatArray, information: FloatArray, spread: float) -> bool:
-    """Whether no free variance would still move: by its own Newton step, relative to the spread of the values."""
-    curvature = np.maximum(information.diagonal(), np.finfo(float).tiny)
-    step = np.where(variances > 0, np.abs(score), np.maximum(score, 0.0)) / curvature
-    return bool((step <= _TOLERANCE * spread).all())
+def _step(score: FloatArray, expected: FloatArray, observed: FloatArray, variances: FloatArray) -> FloatArray:
+    """Newton step of the variances that are not held at zero (of scoring where the likelihood is not concave)."""
+    free = (variances > 0) | (score > 0)
+    while free.any():
+        part = np.ix_(free, free)
+        curved = np.linalg.eigvalsh(observed[part])[0] > _CONCAVE * np.abs(np.diag(observed[part])).max()
+        step = np.zeros_like(variances)
+        step[free] = np.linalg.lstsq(observed[part] if curved else expected[part], score[free], rcond=None)[0]
+        below = free & (variances == 0) & (step < 0)
+        if not below.any():
+            return step
+        free &= ~below
+    return np.zeros_like(variances)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -285,20 +295,30 @@ def credibility_means(
     -------
     Credibility
     """
-    overall = float(np.average(values, weights=weights))
-    whole = np.zeros(len(hierarchy[0]), dtype=np.int64)
-    levels = [np.arange(len(whole)), *hierarchy, whole]
-    used = np.zeros(len(whole)) if lost is None else lost
+    size = len(hierarchy[0])
+    whole = np.zeros(size, dtype=np.int64)
+    levels = [np.arange(size), *hierarchy, whole]
+    rows = np.bincount(groups, minlength=size)
+    spare = np.maximum(1 - (0 if lost is None else lost) / np.maximum(rows, 1), 0.0)
+    counts = _kish(weights, groups, size) * spare
+    informed = weights * spare[groups]
+    if not informed.any():
+        informed, counts = weights, _kish(weights, groups, size)
+    overall = float(np.average(values, weights=informed))
     prior, constants = np.array([overall]), []
     for finer, coarser in zip(reversed(levels[:-1]), reversed(levels[1:]), strict=True):
-        size = int(finer.max()) + 1
-        parent = np.zeros(size, dtype=np.int64)
+        parent = np.zeros(int(finer.max()) + 1, dtype=np.int64)
         parent[finer] = coarser
-        moments = _Moments.of(values, weights, finer[groups], floats(np.bincount(finer, used, size)))
-        constant = moments.constant(parent, len(prior))
-        prior = moments.pulled(prior[parent], constant)
+        moments = _Moments.of(values, informed, finer[groups], floats(np.bincount(finer, counts)))
+        constant, own = moments.credibility(parent, len(prior))
+        prior = own * moments.means + (1 - own) * prior[parent]
         constants.append(constant)
-    return Credibility(prior, overall, tuple(reversed(constants)), moments.counts)
+    return Credibility(prior, overall, tuple(reversed(constants)), counts)
+
+
+def _kish(weights: FloatArray, groups: IntArray, size: int) -> FloatArray:
+    squares = np.bincount(groups, weights**2, size)
+    return np.divide(np.bincount(groups, weights, size) ** 2, squares, out=np.zeros(size), where=squares > 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -310,32 +330,26 @@ class _Moments:
     squares: FloatArray
 
     @classmethod
-    def of(cls, values: FloatArray, weights: FloatArray, groups: IntArray, lost: FloatArray) -> _Moments:
-        size = len(lost)
+    def of(cls, values: FloatArray, weights: FloatArray, groups: IntArray, counts: FloatArray) -> _Moments:
+        size = len(counts)
         total = np.bincount(groups, weights, size)
         safe = np.where(total > 0, total, 1.0)
         means = np.bincount(groups, weights * values, size) / safe
         squares = np.bincount(groups, weights * (values - means[groups]) ** 2, size) / safe
-        kish = total**2 / np.where(total > 0, np.bincount(groups, weights**2, size), 1.0)
-        rows = np.maximum(np.bincount(groups, minlength=size), 1)
-        return cls(kish * np.maximum(1 - lost / rows, 0.0), means, squares)
+        return cls(counts, means, squares)
 
-    def constant(self, parent: IntArray, parents: int) -> float:
-        """k: the variance within over that between groups of one parent; infinite if they show no difference."""
-        seen = self.counts > 0
-        inside = np.maximum(self.counts - 1, 0).sum()
-        within = (self.counts * self.squares).sum() / inside if inside > 0 else 0.0
+    def credibility(self, parent: IntArray, parents: int) -> tuple[float, FloatArray]:
+        """k: the variance within over that between groups of one parent; and the weight of each group's own mean."""
         total = np.bincount(parent, self.counts, parents)
         safe = np.where(total > 0, total, 1.0)
         centre = np.bincount(parent, self.counts * self.means, parents) / safe
-        free = seen.sum() - (total > 0).sum()
+        spare = np.maximum(self.counts - 1, 0.0).sum()
+        within = float((self.counts * self.squares).sum() / spare) if spare > 0 else 0.0
         room = self.counts.sum() - (np.bincount(parent, self.counts**2, parents) / safe).sum()
+        free = (self.counts > 0).sum() - (total > 0).sum()
         apart = (self.counts * (self.means - centre[parent]) ** 2).sum() - free * within
-        return float(within * room / apart) if apart > 0 and room > 0 else np.inf
-
-    def pulled(self, prior: FloatArray, constant: float) -> FloatArray:
-        if not np.isfinite(constant):
-            return prior
+        if apart <= 0 or room <= 0:
+            return np.inf, np.zeros_like(self.means)
+        constant = within * room / apart
         whole = self.counts + constant
-        own = np.divide(self.counts, whole, out=np.zeros_like(whole), where=whole > 0)
-        return own * self.means + (1 - own) * prior
+        return constant, np.divide(self.counts, whole, out=np.zeros_like(whole), where=whole > 0)
