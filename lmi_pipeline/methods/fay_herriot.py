@@ -18,7 +18,7 @@ from lmi_pipeline.methods.tables import FloatArray, floats
 
 Method = Literal["reml", "ml"]
 
-_STARTS = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
+_STARTS = (0.0, 0.03, 0.3, 3.0, 30.0, 300.0)
 _TOLERANCE = 1e-13
 _MAX_ITERATIONS = 200
 
@@ -62,7 +62,7 @@ class FayHerriot:
     mse : ndarray
         (m,) second-order estimate of the mean squared error of `estimates`.
     log_likelihood : float
-        Maximum of the likelihood that `method` names, without the constants that do not depend on b and tau2.
+        Maximum of the likelihood that `method` names, up to a constant of the data.
     iterations : int
     method : str
     """
@@ -128,17 +128,21 @@ def fit_fay_herriot(log_mean: ArrayLike, variance: ArrayLike, x: ArrayLike, *, m
         Arrays that do not fit, values that are not finite, variances that are not above 0, no more areas than
         covariates, covariates that depend on each other, or scoring that does not converge.
     """
-    y, v, design = _checked(log_mean, variance, x)
+    y, v, columns = _checked(log_mean, variance, x)
+    design, scales = np.linalg.qr(columns)
     likelihood = _restricted if method == "reml" else _full
     starts = np.median(v) * np.array(_STARTS)
     tau2 = float(max(starts, key=lambda start: likelihood(_Step.at(start, y, v, design))[0]))
     tau2, iterations = _score(tau2, y, v, design, likelihood)
-    return _results(tau2, iterations, y, v, design, method)
+    return _results(tau2, iterations, y, v, design, scales, method)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """Quantities at one tau2: weights 1/(tau2 + v), the orthonormal basis of the weighted design, residuals."""
+    """Quantities at one tau2 for a design with orthonormal columns.
+
+    Weights 1/(tau2 + v), orthonormal basis of the weighted design and its triangle, coefficients, residuals.
+    """
 
     weights: FloatArray
     basis: FloatArray
@@ -150,9 +154,11 @@ class _Step:
     def at(cls, tau2: float, y: FloatArray, v: FloatArray, x: FloatArray) -> _Step:
         weights = 1 / (tau2 + v)
         root = np.sqrt(weights)
-        basis, triangle = np.linalg.qr(x * root[:, None])
+        weighted = x * root[:, None]
+        triangle = floats(np.linalg.cholesky(weighted.T @ weighted).T)
+        basis = floats(np.linalg.solve(triangle.T, weighted.T).T)
         coefficients = np.linalg.solve(triangle, basis.T @ (root * y))
-        return cls(weights, basis, triangle, coefficients, y - x @ coefficients)
+        return cls(weights, basis, triangle, floats(coefficients), y - x @ coefficients)
 
 
 _Likelihood = Callable[[_Step], tuple[float, float, float]]
@@ -198,37 +204,37 @@ def _score(tau2: float, y: FloatArray, v: FloatArray, x: FloatArray, likelihood:
     )
 
 
-def _results(tau2: float, iterations: int, y: FloatArray, v: FloatArray, x: FloatArray, method: Method) -> FayHerriot:
+def _results(
+    tau2: float, iterations: int, y: FloatArray, v: FloatArray, x: FloatArray, scales: FloatArray, method: Method
+) -> FayHerriot:
+    """Put the fit back into the covariates as given: x = columns scales^-1."""
     step = _Step.at(tau2, y, v, x)
     level, _, information = (_restricted if method == "reml" else _full)(step)
-    inverse = np.linalg.inv(step.triangle)
-    covariance = inverse @ inverse.T
+    inverse = np.linalg.inv(step.triangle @ scales)
     gamma = tau2 * step.weights
     fitted = x @ step.coefficients
     return FayHerriot(
-        coefficients=step.coefficients,
-        coefficient_covariance=covariance,
+        coefficients=floats(np.linalg.solve(scales, step.coefficients)),
+        coefficient_covariance=inverse @ inverse.T,
         model_variance=tau2,
         model_variance_error=information**-0.5,
         estimates=fitted + gamma * step.residuals,
         fitted=fitted,
         gamma=gamma,
-        mse=_mean_squared_error(gamma, v, x, covariance, step, method),
+        mse=_mean_squared_error(gamma, v, step, method),
         log_likelihood=level,
         iterations=iterations,
         method=method,
     )
 
 
-def _mean_squared_error(
-    gamma: FloatArray, v: FloatArray, x: FloatArray, covariance: FloatArray, step: _Step, method: Method
-) -> FloatArray:
+def _mean_squared_error(gamma: FloatArray, v: FloatArray, step: _Step, method: Method) -> FloatArray:
     w, away = step.weights, 1 - gamma
     squares = float((w**2).sum())
-    leading = gamma * v + away**2 * _quadratic_form(x, covariance)
-    error: FloatArray = leading + 2 * away**2 * w * (2 / squares)
+    leverage = (step.basis**2).sum(axis=1)
+    error: FloatArray = gamma * v + away**2 * leverage / w + 2 * away**2 * w * (2 / squares)
     if method == "ml":
-        bias = -float((w @ step.basis**2).sum()) / squares
+        bias = -float(w @ leverage) / squares
         error = error - bias * away**2
     return error
 

@@ -26,7 +26,7 @@ from lmi_pipeline.methods.tables import FloatArray, require_columns
 
 SIZE_EDGES = (20_000.0, 60_000.0)
 
-_HIDDEN_WITH_THE_MEAN = ("mean", "cv_percent", "quality_band")
+_HIDDEN_WITH_THE_MEAN = frozenset({"mean", "cv_percent", "quality_band"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,13 +124,15 @@ def leave_out_coverage(
 ) -> pd.DataFrame:
     """Hide a share of the published means at random, estimate them and count how many lie in their intervals.
 
-    With a mean go its coefficient of variation and every `same_sample` column of its row, as if the whole row had been
-    suppressed.
+    With a mean goes all that is from the same jobs, as if the whole row had been suppressed: its coefficient of
+    variation and the `same_sample` columns.
 
     Parameters
     ----------
-    cells, covariates, same_sample, coverage, size_edges
+    cells, covariates, coverage, size_edges
         As in `estimate_open_pay`.
+    same_sample : sequence of str
+        Taken so that the options of `estimate_open_pay` serve here too; hidden with the mean, they predict nothing.
     share : float
         Share of the published means to hide.
     seeds : iterable of int
@@ -155,10 +157,10 @@ def leave_out_coverage(
     for seed in seeds:
         drawn = np.random.default_rng(seed).permutation(published)[: round(share * len(published))]
         hidden = cells.copy()
-        for name in {*_HIDDEN_WITH_THE_MEAN, *same_sample} & set(cells.columns):
+        for name in _HIDDEN_WITH_THE_MEAN & set(cells.columns):
             hidden[name] = hidden[name].mask(np.isin(np.arange(len(cells)), drawn))
         found = estimate_open_pay(
-            hidden, covariates=covariates, same_sample=same_sample, coverage=coverage, size_edges=size_edges, seed=seed
+            hidden, covariates=covariates, coverage=coverage, size_edges=size_edges, seed=seed
         ).frame.iloc[drawn]
         truth = cells["mean"].to_numpy(dtype=float)[drawn]
         report = coverage_report(

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.tables import FloatArray, floats
 
+IntArray = NDArray[np.int64]
+
 UNPUBLISHED_CV = 20.0  # per cent: a mean with a higher coefficient of variation is not published
 BAND_LIMITS: Mapping[str, tuple[float, float]] = {"cv_0_5": (0, 5), "cv_5_10": (5, 10), "cv_10_20": (10, 20)}
 
@@ -20,7 +22,14 @@ _LOWEST_CV = 0.1
 _CELLS_FOR_CURVE = 10
 
 
-def nested_means(values: FloatArray, occupations: Sequence[str]) -> FloatArray:
+def parent_groups(occupations: Sequence[str]) -> IntArray:
+    """Number the major, sub-major and minor group of every occupation: shape (n, 3)."""
+    codes = np.asarray(occupations, dtype=np.str_)
+    groups = [np.unique(codes.astype(f"<U{digits}"), return_inverse=True)[1] for digits in _PARENT_DIGITS]
+    return np.column_stack(groups).astype(np.int64)
+
+
+def nested_means(values: FloatArray, groups: IntArray) -> FloatArray:
     """Means of the other occupations of each occupation's major, sub-major and minor group.
 
     The occupation itself is left out, so its own value never predicts itself. Each mean is shrunk to that of the level
@@ -30,8 +39,8 @@ def nested_means(values: FloatArray, occupations: Sequence[str]) -> FloatArray:
     ----------
     values : ndarray
         (n,) nan where not published.
-    occupations : sequence of str
-        (n,) codes whose leading digits are the groups.
+    groups : ndarray of int64
+        (n, 3) from `parent_groups`.
 
     Returns
     -------
@@ -49,8 +58,7 @@ def nested_means(values: FloatArray, occupations: Sequence[str]) -> FloatArray:
     present, filled = known.astype(float), np.where(known, values, 0.0)
     mean = (filled.sum() - filled) / (present.sum() - present)
     levels = []
-    for digits in _PARENT_DIGITS:
-        group = np.unique([code[:digits] for code in occupations], return_inverse=True)[1]
+    for group in groups.T:
         others = np.bincount(group, weights=filled)[group] - filled
         count = np.bincount(group, weights=present)[group] - present
         mean = (others + _PARENT_WEIGHT * mean) / (count + _PARENT_WEIGHT)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.conformal import ConformalBands, IntArray, calibrate_bands, hold_out_folds, size_bands
 from lmi_pipeline.methods.fay_herriot import FayHerriot, fit_fay_herriot
-from lmi_pipeline.methods.open_pay_evidence import complete_cvs, log_variance, nested_means
+from lmi_pipeline.methods.open_pay_evidence import complete_cvs, log_variance, nested_means, parent_groups
 from lmi_pipeline.methods.tables import FloatArray, floats, require_columns, require_unique
 
 BoolArray = NDArray[np.bool_]
@@ -21,6 +21,7 @@ Names = tuple[str, ...]
 _FOLDS = 10
 _FEWEST = 40
 _CELLS_PER_COLUMN = 4
+_DEPENDENT = 1e-8
 _TABLE = "open pay"
 
 
@@ -42,6 +43,10 @@ class PayCells:
     band_count : int
     covariates : dict of str to ndarray
         Logs; nan where missing.
+    relatives : dict of str to ndarray
+        Mean of each covariate over the other occupations of the minor group.
+    groups : ndarray of int64
+        (n, 3) parent groups.
     """
 
     occupations: list[str]
@@ -52,6 +57,8 @@ class PayCells:
     bands: IntArray
     band_count: int
     covariates: dict[str, FloatArray]
+    relatives: dict[str, FloatArray]
+    groups: IntArray
 
     @classmethod
     def of(cls, cells: pd.DataFrame, names: Sequence[str], size_edges: Sequence[float]) -> PayCells:
@@ -68,6 +75,8 @@ class PayCells:
                 f"{_TABLE}: {int(np.isfinite(y).sum())} of {len(y)} means are published, at least {_FEWEST} are needed"
             )
         cvs, source = complete_cvs(cells)
+        groups = parent_groups(occupations)
+        covariates = {name: _logs(cells, name) for name in names}
         return cls(
             occupations=occupations,
             y=y,
@@ -76,7 +85,9 @@ class PayCells:
             cv_source=source,
             bands=size_bands(cells["job_count"].to_numpy(dtype=float, na_value=np.nan), size_edges),
             band_count=len(size_edges) + 1,
-            covariates={name: _logs(cells, name) for name in names},
+            covariates=covariates,
+            relatives={name: nested_means(logs, groups)[:, -1] for name, logs in covariates.items()},
+            groups=groups,
         )
 
     def by_evidence(self, names: Sequence[str], wanted: BoolArray) -> list[tuple[Names, IntArray]]:
@@ -103,10 +114,9 @@ class PayCells:
 
     def design(self, names: Names, y: FloatArray) -> FloatArray:
         """Constant, nested means of the relatives, and for each covariate its departure from theirs and their mean."""
-        columns = [np.ones(len(y)), *nested_means(y, self.occupations).T]
+        columns = [np.ones(len(y)), *nested_means(y, self.groups).T]
         for name in names:
-            relatives = nested_means(self.covariates[name], self.occupations)[:, -1]
-            columns += [self.covariates[name] - relatives, relatives]
+            columns += [self.covariates[name] - self.relatives[name], self.relatives[name]]
         return np.column_stack(columns)
 
 
@@ -201,12 +211,15 @@ class PayModels:
 def _independent(x: FloatArray, used: BoolArray) -> FloatArray:
     """Columns of x that do not follow from earlier ones over the rows used (one major group has no major means)."""
     kept: list[int] = []
+    basis = np.empty((int(used.sum()), 0))
     for column in range(x.shape[1]):
         values = x[used, column]
-        before = x[used][:, kept]
-        fitted = before @ np.linalg.lstsq(before, values, rcond=None)[0] if kept else np.zeros(len(values))
-        if np.linalg.norm(values - fitted) > 1e-8 * np.linalg.norm(values):
+        rest = values - basis @ (basis.T @ values)
+        rest = rest - basis @ (basis.T @ rest)
+        length = float(np.linalg.norm(rest))
+        if length > _DEPENDENT * np.linalg.norm(values):
             kept.append(column)
+            basis = np.column_stack([basis, rest / length])
     return x[:, kept]
 
 
