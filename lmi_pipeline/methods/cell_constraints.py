@@ -19,6 +19,7 @@ _DEPENDENT = 1e-10
 _LARGEST_STEP = 2.0
 _SLOPE = 1e-4
 _HALVINGS = 30
+_FARTHEST = np.exp(5.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +112,8 @@ class Constraints:
     def newton(self, values: FloatArray, *, tolerance: float, steps: int) -> FloatArray:
         """Cells nearest to `values` in relative entropy that meet the targets, as near as `steps` come.
 
-        Damped Newton steps on the multipliers of the constraints (Darroch and Ratcliff 1972 for the problem).
+        Damped Newton steps on the multipliers of the constraints (Darroch and Ratcliff 1972 for the problem). They end
+        where a cell has moved 150-fold: the targets then ask for cells that vanish.
         """
         fitted, targets = values, self._targets()
         for _ in range(steps):
@@ -127,6 +129,9 @@ class Constraints:
             if found is None:
                 break
             fitted = found
+            moved = fitted / values
+            if max(float(moved.max()), 1 / float(moved.min())) > _FARTHEST:
+                break
         return fitted
 
     def _search(self, values: FloatArray, move: FloatArray, targets: FloatArray, slope: float) -> FloatArray | None:

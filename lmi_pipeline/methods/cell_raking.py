@@ -15,7 +15,7 @@ from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.cell_constraints import Constraints, RakingMargin
 from lmi_pipeline.methods.tables import FloatArray
 
-_STEPS, _TURNS, _LAST_TURNS, _TRIES = 50, 20, 5, 2
+_STEPS, _TURNS, _LAST_TURNS = 50, 20, 5
 # In a contradiction: turns before it is looked at, rounds of resolving it, and the part of the worst miss from which
 # on a target counts as one of those in contradiction.
 _CYCLES, _ROUNDS, _PART = 200, 20, 0.01
@@ -114,12 +114,10 @@ class _Fit:
 def _solved(system: Constraints, values: FloatArray, limits: _Limits, passes: int = 0) -> _Fit:
     """Turns, Newton steps, and turns again: to settle what they leave and meet the first margin exactly."""
     fit = _turns(system, _Fit(values, passes, met=False), limits, _TURNS)
-    for _ in range(_TRIES):
-        if fit.met:
-            break
-        near = system.newton(fit.values, tolerance=limits.tolerance / 10, steps=_STEPS)
-        fit = _turns(system, replace(fit, values=near), limits, _LAST_TURNS)
-    return fit
+    if fit.met:
+        return fit
+    near = system.newton(fit.values, tolerance=limits.tolerance / 10, steps=_STEPS)
+    return _turns(system, replace(fit, values=near), limits, _LAST_TURNS)
 
 
 def _turns(system: Constraints, fit: _Fit, limits: _Limits, most: int) -> _Fit:
