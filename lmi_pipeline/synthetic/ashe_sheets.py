@@ -88,31 +88,20 @@ def estimate_sheet(
 ) -> list[FilledRow]:
     """Sheet of estimates, with the change on the year before."""
     reliable = _reliable(now)
-    change = 100 * (now.value / before.value - 1)
     both = reliable & _reliable(before)
+    with np.errstate(invalid="ignore"):
+        change = np.round(100 * (now.value / before.value - 1), 1)
     scaled = now.value.copy()
-    scaled[:, JOBS] /= _THOUSAND
-    decimals = np.full(scaled.shape[1], _DECIMALS[heading.measure])
-    decimals[JOBS] = 0
-    body = []
-    for row in np.flatnonzero(shown).tolist():
-        head: list[Value] = [frame.labels[row], frame.codes[row]]
-        marker = _marker(int(now.contributors[row]))
-        if marker:
-            body.append(FilledRow([*head, marker]))
-            continue
-        cells = [
-            round(float(value), int(places)) if known else "x"
-            for value, known, places in zip(scaled[row], reliable[row], decimals, strict=True)
-        ]
-        changes = {at: round(float(change[row, at]), 1) if both[row, at] else None for at in (MEDIAN, MEAN)}
-        fills = [_fill(cv) for cv in now.cv[row]]
-        body.append(
-            FilledRow(
-                [*head, cells[JOBS], cells[MEDIAN], changes[MEDIAN], cells[MEAN], changes[MEAN], *cells[MEAN + 1 :]],
-                [0, 0, fills[JOBS], fills[MEDIAN], 0, fills[MEAN], 0, *fills[MEAN + 1 :]],
-            )
-        )
+    scaled[:, JOBS] = np.round(scaled[:, JOBS] / _THOUSAND)
+    scaled[:, JOBS + 1 :] = np.round(scaled[:, JOBS + 1 :], _DECIMALS[heading.measure])
+    cells = np.where(reliable, scaled.astype(object), "x")
+    changes = change.astype(object)
+    changes[~both] = None
+    fills = np.searchsorted(_BANDS, np.nan_to_num(now.cv, nan=UNRELIABLE_ABOVE))
+    values = _with_changes(cells, changes[:, [MEDIAN]], changes[:, [MEAN]])
+    plain = np.full((len(cells), 1), PLAIN)
+    looks = _with_changes(fills, plain, plain)
+    body = _rows(frame, now, shown, values, np.hstack([plain, plain, looks]))
     return _sheet(heading, sheet, body)
 
 
@@ -120,16 +109,13 @@ def variation_sheet(
     heading: Heading, sheet: str, frame: RowFrame, now: Estimates, shown: np.ndarray
 ) -> list[FilledRow]:
     """Sheet of coefficients of variation, to two significant digits."""
-    body = []
-    for row in np.flatnonzero(shown).tolist():
-        head: list[Value] = [frame.labels[row], frame.codes[row]]
-        marker = _marker(int(now.contributors[row]))
-        if marker:
-            body.append(FilledRow([*head, marker]))
-            continue
-        cells = [_two_digits(cv) for cv in now.cv[row]]
-        jobs = round(float(now.cv[row, JOBS]), 1)
-        body.append(FilledRow([*head, jobs, cells[MEDIAN], ".", cells[MEAN], ".", *cells[MEAN + 1 :]]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = 10 ** (1 - np.floor(np.log10(np.maximum(now.cv, 0.1))))
+        shown_cv = np.round(now.cv * unit) / unit
+        shown_cv[:, JOBS] = np.round(now.cv[:, JOBS], 1)
+        cells = np.where(now.cv <= _LARGEST_CV, shown_cv.astype(object), "x")
+    missing = np.full((len(cells), 1), ".", dtype=object)
+    body = _rows(frame, now, shown, _with_changes(cells, missing, missing))
     return _sheet(heading, sheet, body)
 
 
@@ -138,16 +124,24 @@ def _reliable(estimates: Estimates) -> np.ndarray:
         return (estimates.cv <= UNRELIABLE_ABOVE) & (estimates.contributors >= DISCLOSIVE_BELOW)[:, None]
 
 
-def _marker(contributors: int) -> str:
-    return ":" if contributors == 0 else ".." if contributors < DISCLOSIVE_BELOW else ""
+def _with_changes(cells: np.ndarray, of_median: np.ndarray, of_mean: np.ndarray) -> np.ndarray:
+    """Columns C to Q: each change follows its level."""
+    return np.hstack([cells[:, : MEDIAN + 1], of_median, cells[:, [MEAN]], of_mean, cells[:, MEAN + 1 :]])
 
 
-def _fill(cv: float) -> int:
-    return PLAIN if cv <= _BANDS[0] else HATCHED if cv <= _BANDS[1] else SOLID
-
-
-def _two_digits(cv: float) -> Value:
-    return float(f"{cv:.2g}") if cv <= _LARGEST_CV else "x"
+def _rows(
+    frame: RowFrame, now: Estimates, shown: np.ndarray, values: np.ndarray, fills: np.ndarray | None = None
+) -> list[FilledRow]:
+    """Rows shown; of a row with too few jobs only a marker."""
+    found = []
+    for row in np.flatnonzero(shown).tolist():
+        head: list[Value] = [frame.labels[row], frame.codes[row]]
+        contributors = int(now.contributors[row])
+        if contributors < DISCLOSIVE_BELOW:
+            found.append(FilledRow([*head, ".." if contributors else ":"]))
+        else:
+            found.append(FilledRow([*head, *values[row].tolist()], () if fills is None else fills[row].tolist()))
+    return found
 
 
 def _sheet(heading: Heading, sheet: str, body: Sequence[FilledRow]) -> list[FilledRow]:

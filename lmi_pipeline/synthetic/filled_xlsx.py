@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -26,6 +27,7 @@ _FILLS = (
 )
 _STYLES = (0, 2, 3)
 PLAIN, HATCHED, SOLID = range(len(_STYLES))
+_STYLED = ("", *(f' s="{style}"' for style in (HATCHED, SOLID)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,24 +56,22 @@ def write_filled_xlsx(path: Path, sheets: Mapping[str, Sequence[FilledRow]]) -> 
 
 def _sheet(rows: Sequence[FilledRow], texts: dict[str, int]) -> str:
     width = max((len(row.values) for row in rows), default=0)
-    letters = [_letters(column) for column in range(width)]
-    body = [_row(number, row, letters, texts) for number, row in enumerate(rows, start=1) if row.values]
-    size = f'<dimension ref="A1:{letters[-1]}{len(rows)}"/>'
+    starts = [f'<c r="{_letters(column)}' for column in range(width)]
+    body = [_row(number, row, starts, texts) for number, row in enumerate(rows, start=1) if row.values]
+    size = f'<dimension ref="A1:{_letters(width - 1)}{len(rows)}"/>'
     return f"{_HEAD}<worksheet {_MAIN}>{size}<sheetData>{''.join(body)}</sheetData></worksheet>"
 
 
-def _row(number: int, row: FilledRow, letters: Sequence[str], texts: dict[str, int]) -> str:
+def _row(number: int, row: FilledRow, starts: Sequence[str], texts: dict[str, int]) -> str:
     cells = []
-    for column, value in enumerate(row.values):
-        fill = row.fills[column] if column < len(row.fills) else PLAIN
-        style = f' s="{fill}"' if fill else ""
+    for start, value, fill in zip(starts, row.values, chain(row.fills, repeat(PLAIN)), strict=False):
         if value is None or value == "":
             continue
+        style = _STYLED[fill]
         if isinstance(value, str):
-            place = texts.setdefault(value, len(texts))
-            cells.append(f'<c r="{letters[column]}{number}"{style} t="s"><v>{place}</v></c>')
+            cells.append(f'{start}{number}"{style} t="s"><v>{texts.setdefault(value, len(texts))}</v></c>')
         else:
-            cells.append(f'<c r="{letters[column]}{number}"{style}><v>{value}</v></c>')
+            cells.append(f'{start}{number}"{style}><v>{value}</v></c>')
     return f'<row r="{number}">{"".join(cells)}</row>'
 
 

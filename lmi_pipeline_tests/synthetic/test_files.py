@@ -22,7 +22,7 @@ UK = catalog.UNITED_KINGDOM
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("synthetic")
-    synthetic.generate(out)
+    synthetic.generate(out, sources=["rti", "lfs", "population", "census"])
     return out
 
 
