@@ -26,6 +26,7 @@ from lmi_pipeline.methods.tables import FloatArray, require_columns
 
 SIZE_EDGES = (20_000.0, 60_000.0)
 
+_FAR = 2.0
 _HIDDEN_WITH_THE_MEAN = frozenset({"mean", "cv_percent", "quality_band"})
 
 
@@ -78,7 +79,8 @@ def estimate_open_pay(
         paid hours beside weekly pay). A cell uses those it has.
     same_sample : sequence of str
         Positive columns from the same jobs (median, percentiles, hourly pay beside weekly pay, the same occupation's
-        full-time mean). Only cells without a published mean use them.
+        full-time mean). Only cells without a published mean use them. Their coefficients of variation are taken from
+        columns ``<name>_cv_percent``, where there; else that of the mean is taken, and 20 per cent at most.
     coverage : float
         Share of true means the intervals are to hold.
     size_edges : sequence of float
@@ -106,8 +108,8 @@ def estimate_open_pay(
         _record(frame, rows, "+".join(names), *_shrunk(models, names, rows))
     for names, rows in data.by_evidence([*covariates, *same_sample], ~published):
         apart = data.fitting(tuple(name for name in names if name not in same_sample))
-        shared = bool(set(names) & set(same_sample))
-        found = _combined(models, apart, names, rows) if shared else _predicted(models, apart, rows)
+        shared = tuple(name for name in names if name in same_sample)
+        found = _combined(models, apart, names, shared, rows) if shared else _predicted(models, apart, rows)
         _record(frame, rows, "+".join(names), *found)
     return OpenPay(frame, _model_table(models), _band_table(models), coverage)
 
@@ -184,13 +186,20 @@ def _predicted(models: PayModels, names: tuple[str, ...], rows: IntArray) -> tup
 
 
 def _combined(
-    models: PayModels, apart: tuple[str, ...], names: tuple[str, ...], rows: IntArray
+    models: PayModels, apart: tuple[str, ...], names: tuple[str, ...], shared: tuple[str, ...], rows: IntArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Weigh what the same sample tells of a mean, with its sampling error, against what the relatives tell."""
+    """Weigh what the same sample tells of a mean, with its sampling error, against what the rest tells.
+
+    Where the two are more than twice as far apart as their intervals allow (1 in 100 if errors were normal), the
+    occupation is not like its relatives, and what they tell counts for less: its half-width grows with the distance,
+    in the spirit of the limited translation of Efron & Morris (1972).
+    """
     from_others, other_half = models.predict(apart, rows)
     from_sample, sample_half = models.predict(names, rows)
-    sampling_error = _normal(models.coverage) ** 2 * models.cells.variances[rows]
-    precision, other_precision = 1 / (sample_half**2 + sampling_error), 1 / other_half**2
+    sampling_error = _normal(models.coverage) ** 2 * models.shared_error(names, shared, rows)
+    sample_square = sample_half**2 + sampling_error
+    apart_square = np.maximum(other_half**2, (from_sample - from_others) ** 2 / _FAR**2 - sample_square)
+    precision, other_precision = 1 / sample_square, 1 / apart_square
     weight = precision / (precision + other_precision)
     estimate = weight * from_sample + (1 - weight) * from_others
     return estimate, 1 / np.sqrt(precision + other_precision), weight

@@ -107,6 +107,16 @@ def complete_cvs(cells: pd.DataFrame) -> tuple[FloatArray, NDArray[np.str_]]:
     return np.maximum(np.where(np.isfinite(known), known, imputed), _LOWEST_CV), source.astype(np.str_)
 
 
+def evidence_cvs(cells: pd.DataFrame, name: str, own: FloatArray) -> FloatArray:
+    """Coefficient of variation, in per cent, of a published column of the same jobs.
+
+    From the column ``<name>_cv_percent`` where it is there; else that of the cell's own mean (`own`), and 20 at most,
+    for the column would not have been published with more.
+    """
+    given = _column(cells, f"{name}_cv_percent")
+    return np.maximum(np.where(np.isfinite(given), given, np.minimum(own, UNPUBLISHED_CV)), _LOWEST_CV)
+
+
 def log_variance(cv_percent: FloatArray) -> FloatArray:
     """Variance of the log of a mean with these coefficients of variation, were it lognormal: ``log(1 + cv^2)``."""
     return np.log1p((cv_percent / 100) ** 2)

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.conformal import ConformalBands, IntArray, calibrate_bands, hold_out_folds, size_bands
 from lmi_pipeline.methods.fay_herriot import FayHerriot, fit_fay_herriot
-from lmi_pipeline.methods.open_pay_evidence import complete_cvs, log_variance, nested_means, parent_groups
+from lmi_pipeline.methods.open_pay_evidence import (
+    complete_cvs,
+    evidence_cvs,
+    log_variance,
+    nested_means,
+    parent_groups,
+)
 from lmi_pipeline.methods.tables import FloatArray, floats, require_columns, require_unique
 
 BoolArray = NDArray[np.bool_]
@@ -22,6 +28,7 @@ _FOLDS = 10
 _FEWEST = 40
 _CELLS_PER_COLUMN = 4
 _DEPENDENT = 1e-8
+_FIRST_COVARIATE = 4  # after the constant and the means of three levels
 _TABLE = "open pay"
 
 
@@ -45,6 +52,8 @@ class PayCells:
         Logs; nan where missing.
     relatives : dict of str to ndarray
         Mean of each covariate over the other occupations of the minor group.
+    evidence_errors : dict of str to ndarray
+        Standard sampling error of each covariate's log, for those of the same sample.
     groups : ndarray of int64
         (n, 3) parent groups.
     """
@@ -58,6 +67,7 @@ class PayCells:
     band_count: int
     covariates: dict[str, FloatArray]
     relatives: dict[str, FloatArray]
+    evidence_errors: dict[str, FloatArray]
     groups: IntArray
 
     @classmethod
@@ -87,6 +97,7 @@ class PayCells:
             band_count=len(size_edges) + 1,
             covariates=covariates,
             relatives={name: nested_means(logs, groups)[:, -1] for name, logs in covariates.items()},
+            evidence_errors={name: np.sqrt(log_variance(evidence_cvs(cells, name, cvs))) for name in names},
             groups=groups,
         )
 
@@ -100,7 +111,9 @@ class PayCells:
 
     def fitting(self, names: Names) -> Names:
         """Return the covariates less the rarest, until enough published cells have all of them."""
-        while names and self.published_with(names).sum() < max(_FEWEST, _CELLS_PER_COLUMN * (4 + 2 * len(names))):
+        while names and self.published_with(names).sum() < max(
+            _FEWEST, _CELLS_PER_COLUMN * (_FIRST_COVARIATE + 2 * len(names))
+        ):
             rarest = min(names, key=lambda name: int(self.published_with((name,)).sum()))
             names = tuple(name for name in names if name != rarest)
         return names
@@ -132,18 +145,25 @@ class FittedCells:
         (n, p) covariates of every cell; nan where one is missing.
     used : ndarray of bool
         (n,)
+    slopes : dict of str to float
+        What a unit of a covariate's log adds to the predicted log.
     """
 
     fit: FayHerriot
     x: FloatArray
     used: BoolArray
+    slopes: dict[str, float]
 
     @classmethod
     def of(cls, cells: PayCells, names: Names, y: FloatArray) -> FittedCells:
         """Fit to the cells whose `y` is known and that have every covariate."""
         used = cells.published_with(names) & np.isfinite(y)
-        x = _independent(cells.design(names, y), used)
-        return cls(fit_fay_herriot(y[used], cells.variances[used], x[used]), x, used)
+        design = cells.design(names, y)
+        kept = _independent(design, used)
+        fit = fit_fay_herriot(y[used], cells.variances[used], design[used][:, kept])
+        coefficients = dict(zip(kept, fit.coefficients, strict=True))
+        slopes = {name: float(coefficients.get(_FIRST_COVARIATE + 2 * at, 0.0)) for at, name in enumerate(names)}
+        return cls(fit, design[:, kept], used, slopes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,6 +204,17 @@ class PayModels:
         calibration = self._calibration(names)
         return new.mean, calibration.half_widths(np.sqrt(new.variance), self.cells.bands[rows])
 
+    def shared_error(self, names: Names, same_sample: Names, rows: IntArray) -> FloatArray:
+        """Sampling variance that predicted logs take over from the covariates of the same jobs.
+
+        Their errors are one and the same, so they add up with the slopes: ``(sum slope_k error_k)^2``.
+        """
+        slopes = self.model(names).slopes
+        total = np.zeros(len(rows))
+        for name in same_sample:
+            total += slopes[name] * self.cells.evidence_errors[name][rows]
+        return total**2
+
     def _calibration(self, names: Names) -> ConformalBands:
         """Scores of published means, each predicted from the folds without it, and their quantiles by size band."""
         if names in self.calibrated:
@@ -208,8 +239,8 @@ class PayModels:
         return calibration
 
 
-def _independent(x: FloatArray, used: BoolArray) -> FloatArray:
-    """Columns of x that do not follow from earlier ones over the rows used (one major group has no major means)."""
+def _independent(x: FloatArray, used: BoolArray) -> list[int]:
+    """Positions of the columns of x that do not follow from earlier ones over the rows used."""
     kept: list[int] = []
     basis = np.empty((int(used.sum()), 0))
     for column in range(x.shape[1]):
@@ -220,7 +251,7 @@ def _independent(x: FloatArray, used: BoolArray) -> FloatArray:
         if length > _DEPENDENT * np.linalg.norm(values):
             kept.append(column)
             basis = np.column_stack([basis, rest / length])
-    return x[:, kept]
+    return kept
 
 
 def _logs(cells: pd.DataFrame, name: str) -> FloatArray:

@@ -35,6 +35,7 @@ def _simulate(seed: int, *, median_error: float = 0.02) -> tuple[pd.DataFrame, n
             "job_count": np.where(jobs < 5000, np.nan, jobs),
             "cv_percent": 100 * cv,
             "hours": hours,
+            "median_cv_percent": 100 * cv,
             "median": np.exp(log_truth - 0.12 + noise + median_error * rng.normal(size=n)),
         }
     )
@@ -109,7 +110,37 @@ def test_a_duplicate_of_the_mean_is_not_taken_for_precision() -> None:
     width = np.log(frame["upper"] / frame["lower"])[hidden] / 2
     relatives = np.log(estimate_open_pay(cells).frame.eval("upper / lower"))[hidden] / 2
     sampling = 1.2816 * np.sqrt(np.log1p((cells["cv_percent"][hidden] / 100) ** 2))
-    np.testing.assert_allclose(width**-2, relatives**-2 + sampling**-2, rtol=2e-3)
+    assert (width >= 0.999 * (relatives**-2 + sampling**-2) ** -0.5).all()
+    assert (width <= 1.001 * sampling).all()
+
+
+def test_an_occupation_unlike_its_relatives_keeps_what_its_own_jobs_tell() -> None:
+    cells = _simulate(52)[0]
+    row = int(np.flatnonzero(cells["mean"].notna())[0])
+    cells.loc[row, ["mean", "median_cv_percent"]] = [np.nan, 8.0]
+    usual = estimate_open_pay(cells, same_sample=["median"]).frame.loc[row]
+    cells.loc[row, "median"] *= 4
+    unlike = estimate_open_pay(cells, same_sample=["median"]).frame.loc[row]
+    assert usual["shrinkage_weight"] < 0.9 < unlike["shrinkage_weight"]
+    assert unlike["estimate"] == pytest.approx(cells.loc[row, "median"] * np.exp(0.12), rel=0.1)
+
+
+def test_a_precise_median_outweighs_the_relatives_though_the_mean_is_wild() -> None:
+    """A few very high salaries can hide the mean of an occupation whose median is well measured."""
+    cells = _simulate(51)[0]
+    row = int(np.flatnonzero(cells["mean"].notna() & (cells["cv_percent"] < 5))[0])
+    cells.loc[row, ["mean", "cv_percent"]] = [np.nan, 40.0]
+    expected = cells.loc[row, "median"] * np.exp(0.12)
+    weights = []
+    for cv in (3.0, 15.0, np.nan, 40.0):
+        cells.loc[row, "median_cv_percent"] = cv
+        found = estimate_open_pay(cells, same_sample=["median"]).frame.loc[row]
+        weights.append(found["shrinkage_weight"])
+        if cv == 3.0:
+            assert found["estimate"] == pytest.approx(expected, rel=0.05)
+    assert weights == sorted(weights, reverse=True)
+    assert weights[0] > 0.9
+    assert weights[-1] < 0.3
 
 
 def test_left_out_means_lie_in_their_intervals() -> None:

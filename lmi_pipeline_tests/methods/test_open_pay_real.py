@@ -57,7 +57,11 @@ def _cells(unit_groups: pd.DataFrame, year: int, basis: str) -> pd.DataFrame:
     quality = means[means["ashe_table"] == TABLES[basis]].set_index("occupation_code")[["cv_percent", "quality_band"]]
     others = means.pivot(index="occupation_code", columns="ashe_table", values="value")
     others = others.rename(columns={"14.9": "hours"} | {table: name for name, table in TABLES.items()})
-    cells = cells.join(quality).join(others.drop(columns=basis))
+    errors = means.pivot(index="occupation_code", columns="ashe_table", values="cv_percent")
+    errors = errors.rename(columns={table: f"{name}_cv_percent" for name, table in TABLES.items()})
+    medians = own[own["statistic"] == "median"].set_index("occupation_code")["cv_percent"].rename("median_cv_percent")
+    errors = errors[[f"{name}_cv_percent" for name in TABLES if name != basis]].join(medians)
+    cells = cells.join(quality).join(others.drop(columns=basis)).join(errors)
     return cells.rename_axis("occupation").reset_index()
 
 
@@ -77,6 +81,15 @@ def test_every_unit_group_has_an_estimate_with_an_interval(unit_groups, year, ba
     assert (published["estimate"] / published["published_mean"] - 1).abs().median() < 0.02
     assert hidden["estimate"].between(published["published_mean"].min(), published["published_mean"].max()).all()
     assert (hidden["upper"] / hidden["lower"]).between(1.05, 2.5).all()
+
+
+def test_a_wild_mean_is_read_from_the_median_and_pay_of_its_own_jobs(unit_groups) -> None:
+    """Chief executives, annual pay 2024: the mean is x (CV 29), the median 81,776 (CV 6.9), weekly pay 2,054.9."""
+    cells = _cells(unit_groups, 2024, "annual")
+    frame = estimate_open_pay(cells, covariates=["hours"], same_sample=_same_sample("annual")).frame
+    chief = frame.set_index("occupation").loc["1111"]
+    assert 81_776 < chief["estimate"] < 1.1 * 52 * 2_054.9
+    assert chief["upper"] > 52 * 2_054.9 * 0.9
 
 
 @pytest.mark.parametrize(("year", "basis"), [case[:2] for case in CASES])
