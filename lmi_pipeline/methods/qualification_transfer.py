@@ -7,7 +7,7 @@ as it is, and only its spread over qualifications is the survey's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,18 +22,6 @@ from lmi_pipeline.methods.pay_levels import kish_counts
 from lmi_pipeline.methods.shrinkage import Component, credibility_means, shrink
 from lmi_pipeline.methods.tables import FloatArray, require_columns
 
-GROUP_OF_LEVEL = {
-    "1": "degree",
-    "2": "degree",
-    "3": "degree",
-    "4": "higher_education",
-    "5": "higher_education",
-    "6": "a_level",
-    "7": "gcse",
-    "8": "other",
-    "9": "none",
-}
-GROUPS = tuple(dict.fromkeys(GROUP_OF_LEVEL.values()))
 _TERM = "major.qualification"
 
 
@@ -47,9 +35,9 @@ class QualificationTransfer:
         (O, Q) of every occupation and level; levels of one group of the survey have one factor. Their mean over the
         jobs of an occupation is 1.
     effects : ndarray
-        (M, 6) shrunken effects in logs by major group, about the mean of the major group.
+        (M, G) shrunken effects in logs by major group, about the mean of the major group.
     shares : ndarray
-        (O, 6) jobs of an occupation by group of qualification, shrunk to the groups above; each row sums to 1.
+        (O, G) jobs of an occupation by group of qualification, shrunk to the groups above; each row sums to 1.
     terms : DataFrame
         `term`, `level` (major group and qualification joined by `` | ``), `coefficient`, `standard_error`,
         `clustered_error` (null), `shrunken_coefficient` and `row_count`.
@@ -70,6 +58,7 @@ def transfer_qualification(
     codes: GridCodes,
     year: int,
     deflator: Mapping[int, float],
+    split: Mapping[str, Mapping[str, float]],
     shares: FloatArray | None = None,
     where: str = "qualification",
 ) -> QualificationTransfer:
@@ -78,11 +67,13 @@ def transfer_qualification(
     Parameters
     ----------
     persons : DataFrame
-        As `code_jobs` asks, with `qualification` (six groups).
+        As `code_jobs` asks, with `qualification`, a group of `split`.
     codes : GridCodes
     year : int
     deflator : mapping of int to float
         Year -> what `y` is multiplied by.
+    split : mapping of str to mapping
+        The survey's groups of qualification -> their levels on the grid (the shares of the levels are not used).
     shares : ndarray, optional
         (O, Q) jobs of every occupation by level of qualification, any scale, for the factors to average to one over;
         those of the survey, shrunk, if absent.
@@ -101,20 +92,21 @@ def transfer_qualification(
     """
     require_columns(persons, ["qualification"], where)
     coded = code_jobs(persons, codes, year=year, deflator=deflator, where=where)
-    group = _groups(persons["qualification"], where)
-    level_group = _level_groups(codes, where)
+    groups = tuple(split)
+    group = _groups(persons["qualification"], groups, where)
+    level_group = _level_groups(codes, split, where)
     majors, major = codes.occupation_groups("major")
-    cell = major[coded.occupation] * len(GROUPS) + group
-    cells = len(majors) * len(GROUPS)
+    cell = major[coded.occupation] * len(groups) + group
+    cells = len(majors) * len(groups)
     fit = fit_wls(coded.design([Factor(_TERM, cell.astype(np.int32), cells)]), np.log(coded.value), coded.weight)
-    effects, variance = _shrunken(coded, cell, cells, fit.effects(_TERM), fit.residuals)
-    own = _shares(coded, group) if shares is None else _given(shares, codes, level_group, where)
+    effects, variance = _shrunken(coded, cell, fit.effects(_TERM).reshape(-1, len(groups)), fit.residuals)
+    own = _shares(coded, group, len(groups)) if shares is None else _given(shares, codes, level_group, where)
     level = np.exp(effects)[major]
     level = level / (own * level).sum(axis=1, keepdims=True)
     terms = pd.DataFrame(
         {
             "term": _TERM,
-            "level": [f"{one} | {other}" for one in majors for other in GROUPS],
+            "level": [f"{one} | {other}" for one in majors for other in groups],
             "coefficient": fit.effects(_TERM),
             "standard_error": fit.errors(_TERM),
             "clustered_error": np.nan,
@@ -125,32 +117,30 @@ def transfer_qualification(
     return QualificationTransfer(level[:, level_group], effects, own, terms, variance)
 
 
-def _groups(values: pd.Series, where: str) -> IntArray:
-    found = pd.Index(GROUPS).get_indexer(pd.Index(values)).astype(np.int64)
+def _groups(values: pd.Series, groups: Sequence[str], where: str) -> IntArray:
+    found = pd.Index(groups).get_indexer(pd.Index(values)).astype(np.int64)
     unknown = int((found < 0).sum())
     if unknown:
         raise MethodError(
-            f"{where}: {unknown} of {len(values)} rows have no qualification of {', '.join(GROUPS)}; recode them or"
+            f"{where}: {unknown} of {len(values)} rows have no qualification of {', '.join(groups)}; recode them or"
             " leave them out"
         )
     return found
 
 
-def _level_groups(codes: GridCodes, where: str) -> IntArray:
-    unknown = [level for level in codes.qualifications if level not in GROUP_OF_LEVEL]
+def _level_groups(codes: GridCodes, split: Mapping[str, Mapping[str, float]], where: str) -> IntArray:
+    group_of = {level: at for at, levels in enumerate(split.values()) for level in levels}
+    unknown = [level for level in codes.qualifications if level not in group_of]
     if unknown:
         raise MethodError(f"{where}: levels {', '.join(unknown)} of the grid belong to no group of the survey")
-    return np.array([GROUPS.index(GROUP_OF_LEVEL[level]) for level in codes.qualifications], dtype=np.int64)
+    return np.array([group_of[level] for level in codes.qualifications], dtype=np.int64)
 
 
-def _shrunken(
-    coded: CodedJobs, cell: IntArray, cells: int, effects: FloatArray, residuals: FloatArray
-) -> tuple[FloatArray, float]:
+def _shrunken(coded: CodedJobs, cell: IntArray, table: FloatArray, residuals: FloatArray) -> tuple[FloatArray, float]:
     """Effects about the mean of their major group, shrunk to those of all major groups."""
-    groups = len(GROUPS)
+    groups, cells = table.shape[1], table.size
     count = kish_counts(coded.weight, cell, cells)
     jobs = np.bincount(cell, coded.weight, cells).reshape(-1, groups)
-    table = effects.reshape(-1, groups)
     total = np.where(jobs.sum(axis=1) > 0, jobs.sum(axis=1), 1.0)
     centred = table - ((jobs * table).sum(axis=1) / total)[:, None]
     typical = float(np.average(residuals**2, weights=coded.weight))
@@ -165,11 +155,11 @@ def _shrunken(
     return found.estimates.reshape(-1, groups), found.variances[_TERM]
 
 
-def _shares(coded: CodedJobs, group: IntArray) -> FloatArray:
+def _shares(coded: CodedJobs, group: IntArray, groups: int) -> FloatArray:
     hierarchy = [coded.groups(level) for level in ("minor", "sub_major", "major")]
     parts = [
         credibility_means((group == at).astype(np.float64), coded.weight, coded.occupation, hierarchy).means
-        for at in range(len(GROUPS))
+        for at in range(groups)
     ]
     shares = np.column_stack(parts)
     result: FloatArray = shares / shares.sum(axis=1, keepdims=True)
@@ -187,7 +177,7 @@ def _given(shares: FloatArray, codes: GridCodes, level_group: IntArray, where: s
             f"{where}: {bad} shares are negative or not finite and {empty} occupations have none; "
             "give the jobs of every occupation"
         )
-    grouped = np.zeros((shape[0], len(GROUPS)))
+    grouped = np.zeros((shape[0], int(level_group.max()) + 1))
     np.add.at(grouped.T, level_group, shares.T)
     result: FloatArray = grouped / grouped.sum(axis=1, keepdims=True)
     return result

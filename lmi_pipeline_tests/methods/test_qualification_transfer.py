@@ -6,9 +6,18 @@ import pytest
 
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.cell_grid import GridCodes
-from lmi_pipeline.methods.qualification_transfer import GROUPS, QualificationTransfer, transfer_qualification
+from lmi_pipeline.methods.qualification_transfer import QualificationTransfer, transfer_qualification
 from lmi_pipeline_tests.methods.pay_sample import DEFLATOR, draw, small_grid
 
+SPLIT = {
+    "degree": {"1": 0.1, "2": 0.3, "3": 0.6},
+    "higher_education": {"4": 0.5, "5": 0.5},
+    "a_level": {"6": 1.0},
+    "gcse": {"7": 1.0},
+    "other": {"8": 1.0},
+    "none": {"9": 1.0},
+}
+GROUPS = tuple(SPLIT)
 TRUTH = np.array([0.25, 0.1, 0.0, -0.06, -0.1, -0.2]) * np.linspace(1.5, 0.5, 9)[:, None]
 MIX = np.array([0.3, 0.1, 0.2, 0.2, 0.1, 0.1])
 
@@ -28,7 +37,7 @@ def persons() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def found(persons: pd.DataFrame) -> QualificationTransfer:
-    return transfer_qualification(persons, codes=small_grid(), year=2020, deflator=DEFLATOR)
+    return transfer_qualification(persons, codes=small_grid(), year=2020, deflator=DEFLATOR, split=SPLIT)
 
 
 def test_effects_are_near_the_truth_and_shrinking_brings_them_nearer(found: QualificationTransfer) -> None:
@@ -55,7 +64,7 @@ def test_contrasts_agree_with_dense_least_squares(persons: pd.DataFrame) -> None
     logs = np.log(few["y"] * few["year"].map(DEFLATOR))
     root = np.sqrt(few["weight"].to_numpy())
     dense = pd.Series(np.linalg.lstsq(x.to_numpy() * root[:, None], logs.to_numpy() * root)[0], index=x.columns)
-    found = transfer_qualification(few, codes=small_grid(), year=2020, deflator=DEFLATOR)
+    found = transfer_qualification(few, codes=small_grid(), year=2020, deflator=DEFLATOR, split=SPLIT)
     ours = found.terms.set_index("level")["coefficient"]
     for major in "15":
         contrast = dense[f"{major} | degree"] - dense[f"{major} | gcse"]
@@ -85,13 +94,13 @@ def test_shares_of_thin_occupations_are_nearer_the_truth_than_their_own(
 
 def test_given_jobs_are_what_factors_average_to_one_over(persons: pd.DataFrame) -> None:
     jobs = np.random.default_rng(1).uniform(0, 500, (144, 9))
-    found = transfer_qualification(persons, codes=small_grid(), year=2020, deflator=DEFLATOR, shares=jobs)
+    found = transfer_qualification(persons, codes=small_grid(), year=2020, deflator=DEFLATOR, split=SPLIT, shares=jobs)
     np.testing.assert_allclose((jobs * found.factors).sum(axis=1), jobs.sum(axis=1), rtol=1e-12)
 
 
 def test_a_qualification_unseen_in_a_major_group_has_a_factor(persons: pd.DataFrame) -> None:
     unseen = persons["occupation"].str.startswith("9") & persons["qualification"].eq("degree")
-    found = transfer_qualification(persons[~unseen], codes=small_grid(), year=2020, deflator=DEFLATOR)
+    found = transfer_qualification(persons[~unseen], codes=small_grid(), year=2020, deflator=DEFLATOR, split=SPLIT)
     assert np.isfinite(found.factors).all()
     assert found.effects[8, 0] == pytest.approx(TRUTH[:, 0].mean(), abs=0.06)
 
@@ -105,15 +114,15 @@ def test_a_qualification_unseen_in_a_major_group_has_a_factor(persons: pd.DataFr
 )
 def test_impossible_shares_are_named(persons: pd.DataFrame, shares: np.ndarray, message: str) -> None:
     with pytest.raises(MethodError, match=message):
-        transfer_qualification(persons, codes=small_grid(), year=2020, deflator=DEFLATOR, shares=shares)
+        transfer_qualification(persons, codes=small_grid(), year=2020, deflator=DEFLATOR, split=SPLIT, shares=shares)
 
 
 def test_unknown_qualifications_are_named(persons: pd.DataFrame) -> None:
     with pytest.raises(MethodError, match="40 of 40 rows have no qualification of degree"):
         transfer_qualification(
-            persons.iloc[:40].assign(qualification="phd"), codes=small_grid(), year=2020, deflator=DEFLATOR
+            persons.iloc[:40].assign(qualification="phd"), codes=small_grid(), year=2020, deflator=DEFLATOR, split=SPLIT
         )
     grid = small_grid()
     other = GridCodes(grid.occupations, grid.regions, grid.sexes, ("1", "10"), grid.industries)
     with pytest.raises(MethodError, match="levels 10 of the grid belong to no group"):
-        transfer_qualification(persons, codes=other, year=2020, deflator=DEFLATOR)
+        transfer_qualification(persons, codes=other, year=2020, deflator=DEFLATOR, split=SPLIT)
