@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +32,7 @@ class Assembler:
     design : Design
     layout : Layout
     tables : list of Joint
-        Every pair of factors is in one.
+        Every pair of factors is in one; their levels are not kept.
     covers : list of Joint
         Every factor is in one: for sums and for fitted values.
     sources : list of _Source
@@ -71,16 +70,16 @@ class Assembler:
             _Source(block, tuple(at for at, _ in each), np.concatenate([index for _, index in each]))
             for block, each in found.items()
         ]
-        return cls(design, layout, tables, covers, sources, places)
+        codes = [Joint(table.codes, table.size, {}) for table in tables]
+        return cls(design, layout, codes, covers, sources, places)
 
     def products(self, weights: FloatArray) -> Products:
         """X'WX for (n,) weights of any sign."""
         sums = [table.sums(weights) for table in self.tables]
         continuous = self.design.continuous
-        weighted = [weights * column for column in continuous.T]
-        squares = np.array([continuous.T @ column for column in weighted]).reshape(len(weighted), len(weighted))
-        moments = self._by_column(weighted)
-        del weighted
+        moments = np.zeros((self.design.size, continuous.shape[1]))
+        for at in range(continuous.shape[1]):
+            moments[:, at] = self.transposed(weights * continuous[:, at])
         blocks = [np.zeros(size) for size in self.places.sizes]
         for source in self.sources:
             given = np.concatenate([sums[table] for table in source.tables])
@@ -90,12 +89,17 @@ class Assembler:
                 if len(columns):
                     block, index = self.places.find(np.full(len(columns), at, dtype=np.intp), columns)
                     blocks[block][index] = moments[columns, at]
-        return self._shaped(blocks, squares)
+        return self._shaped(blocks, moments[: continuous.shape[1]])
 
     def transposed(self, values: FloatArray) -> FloatArray:
         """X'v of (n,) values; entries of nested factors are 0."""
-        found: FloatArray = self._by_column([values])[:, 0]
+        found = np.zeros(self.design.size)
         found[: self.design.continuous.shape[1]] = self.design.continuous.T @ values
+        for cover in self.covers:
+            sums = cover.sums(values)
+            for name, level in cover.levels.items():
+                columns = self.design.columns(name)
+                found[columns] = np.bincount(level, sums, minlength=columns.stop - columns.start)
         return found
 
     def product(self, coefficients: FloatArray) -> FloatArray:
@@ -105,17 +109,6 @@ class Assembler:
             parts = [coefficients[self.design.columns(name)][level] for name, level in cover.levels.items()]
             total += np.sum(parts, axis=0).take(cover.codes)
         return total
-
-    def _by_column(self, values: Sequence[FloatArray]) -> FloatArray:
-        """Sums by level, (p, number of values)."""
-        found = np.zeros((self.design.size, len(values)))
-        for at, each in enumerate(values):
-            for cover in self.covers:
-                sums = cover.sums(each)
-                for name, level in cover.levels.items():
-                    columns = self.design.columns(name)
-                    found[columns, at] = np.bincount(level, sums, minlength=columns.stop - columns.start)
-        return found
 
     def _shaped(self, blocks: list[FloatArray], squares: FloatArray) -> Products:
         layout = self.layout

@@ -20,12 +20,31 @@ from lmi_pipeline.methods.tables import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pair:
-    """Part of a bread (inverse of A) and of a covariance: companion blocks, companion by retained, retained."""
+class _Bread:
+    """Part of the inverse of A: companion blocks, companion by retained, retained."""
 
     companion: csr_array
     cross: FloatArray
     retained: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Covariance:
+    """Part of A^-1 M A^-1, likewise; that of the retained is ``left @ right``, of which little is needed."""
+
+    companion: csr_array
+    cross: FloatArray
+    left: FloatArray
+    right: FloatArray
+
+    def diagonal(self) -> FloatArray:
+        """Diagonal of the retained, (m,)."""
+        found: FloatArray = np.einsum("ij,ij->j", self.left, self.right)
+        return found
+
+    def block(self, columns: Index) -> FloatArray:
+        """Some of the retained among themselves."""
+        return self.left[columns] @ self.right[:, columns]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +80,7 @@ def sandwich(factorisation: Factorisation, meat: Products, size: int) -> FloatAr
     scores = _without_fine(reduced, meat)
     bread, covariance = _retained_parts(factorisation, scores)
     found = np.zeros(size)
-    found[layout.retained] = np.diagonal(covariance.retained)
+    found[layout.retained] = covariance.diagonal()
     found[layout.companion] = covariance.companion.diagonal()
     found[layout.fine] = _fine(reduced, meat, scores, bread, covariance)
     return found
@@ -86,7 +105,7 @@ def _without_fine(reduced: Reduced, meat: Products) -> _Scores:
     return _Scores(companion.tocsr(), cross, retained, links, tuple(coupling))
 
 
-def _retained_parts(factorisation: Factorisation, scores: _Scores) -> tuple[_Pair, _Pair]:
+def _retained_parts(factorisation: Factorisation, scores: _Scores) -> tuple[_Bread, _Covariance]:
     reduced, kept = factorisation.reduced, factorisation.kept
     gain, own = reduced.gain, reduced.companion_inverse
     size = len(reduced.layout.retained)
@@ -94,21 +113,19 @@ def _retained_parts(factorisation: Factorisation, scores: _Scores) -> tuple[_Pai
     lower = linalg.lapack.dpotri(factorisation.cholesky, lower=True)[0]
     inverse[np.ix_(kept, kept)] = np.tril(lower) + np.tril(lower, -1).T
     if not len(reduced.layout.companion):
-        covariance = inverse @ scores.retained @ inverse
-        return _Pair(own, gain, inverse), _Pair(own, gain, covariance)
+        return _Bread(own, gain, inverse), _Covariance(own, gain, inverse, scores.retained @ inverse)
     half = scores.companion @ gain
     rest = scores.cross - half
     corner = gain.T @ (scores.cross - 0.5 * half)
     right = (scores.retained - corner - corner.T) @ inverse
     cross = -(gain @ inverse)
-    covariance = inverse @ right
     shares = own @ rest
     mixed = shares @ inverse + cross @ right
     rows, columns = own.tocoo().coords
     bread = own.tocoo().data - _dots(cross, gain, rows, columns)
     spread = (own @ scores.companion @ own).tocsr()[rows, columns]
     spread = np.asarray(spread).ravel() + _dots(shares, cross, rows, columns) - _dots(gain, mixed, rows, columns)
-    return _Pair(_at(own, bread), cross, inverse), _Pair(_at(own, spread), mixed, covariance)
+    return _Bread(_at(own, bread), cross, inverse), _Covariance(_at(own, spread), mixed, inverse, right)
 
 
 def _dots(left: FloatArray, right: FloatArray, rows: Index, columns: Index) -> FloatArray:
@@ -121,7 +138,7 @@ def _at(pattern: csr_array, values: FloatArray) -> csr_array:
     return csr_array((values, pattern.tocoo().coords), shape=pattern.shape)
 
 
-def _fine(reduced: Reduced, meat: Products, scores: _Scores, bread: _Pair, covariance: _Pair) -> FloatArray:
+def _fine(reduced: Reduced, meat: Products, scores: _Scores, bread: _Bread, covariance: _Covariance) -> FloatArray:
     layout, inverse = reduced.layout, reduced.inverse
     step, turn = inverse[:, None] * reduced.products.links, inverse[:, None] * scores.links
     found = inverse**2 * meat.fine
@@ -135,8 +152,7 @@ def _fine(reduced: Reduced, meat: Products, scores: _Scores, bread: _Pair, covar
     for group, own, theirs in zip(layout.groups, reduced.products.coupling, scores.coupling, strict=True):
         rows, columns = group.fine, group.retained
         gain, rest = own * inverse[rows][:, None], theirs * inverse[rows][:, None]
-        square = np.ix_(columns, columns)
-        total = gain @ covariance.retained[square] - 2 * (rest @ bread.retained[square])
+        total = gain @ covariance.block(columns) - 2 * (rest @ bread.retained[np.ix_(columns, columns)])
         turned = np.zeros_like(gain)
         for slot in range(layout.slots.shape[1]):
             block = np.ix_(layout.slots[rows, slot], columns)

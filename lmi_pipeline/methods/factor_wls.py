@@ -116,9 +116,7 @@ def fit_wls(
             "or ask for no standard errors"
         )
     scores = given * residuals
-    squares = float(scores @ residuals)
-    centred = values - float(given @ values) / float(given.sum())
-    total = float((given * centred) @ centred)
+    squares, total = float(scores @ residuals), _variation(values, given)
     variances = _variances(equations, factorisation, scores, squares, freedom, covariance, clusters)
     errors = np.sqrt(np.maximum(variances, 0.0))
     errors[equations.empty] = np.nan
@@ -149,6 +147,12 @@ def _checked(design: Design, y: ArrayLike, weights: ArrayLike) -> tuple[FloatArr
     if low:
         raise MethodError(f"regression: {low} of {len(given)} rows have a weight that is not above 0; leave them out")
     return values, given
+
+
+def _variation(values: FloatArray, weights: FloatArray) -> float:
+    """Weighted sum of squares about the weighted mean."""
+    centred = values - float(weights @ values) / float(weights.sum())
+    return float(np.einsum("i,i,i->", weights, centred, centred))
 
 
 def _variances(

@@ -18,7 +18,7 @@ ROWS = 20_000
 
 @cache
 def _statsmodels():
-    design, y, weights, _ = jobs(ROWS)
+    design, y, weights, _ = jobs(ROWS, 20, 4, 8)
     kept = fit_wls(design, y, weights, covariance="none")
     used = ~(kept.aliased | kept.empty)
     return sm.WLS(y, design.matrix().toarray()[:, used], weights=weights).fit(method="qr"), used
@@ -29,7 +29,7 @@ def _statsmodels():
     [("classical", "nonrobust"), ("hc1", "HC1"), ("cluster", "cluster")],
 )
 def test_coefficients_and_errors_are_those_of_statsmodels(covariance, theirs) -> None:
-    design, y, weights, clusters = jobs(ROWS)
+    design, y, weights, clusters = jobs(ROWS, 20, 4, 8)
     reference, used = _statsmodels()
     options = {"groups": clusters} if theirs == "cluster" else {}
     robust = reference if theirs == "nonrobust" else reference.get_robustcov_results(theirs, **options)
