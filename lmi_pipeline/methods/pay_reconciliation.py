@@ -169,6 +169,8 @@ def reconcile(
     cells keep their proportions.
     """
     _require_factors(jobs, factors)
+    if not margins:
+        raise MethodError("reconciliation: no published margin; give one, or take the prediction as it is")
     patterns = jobs.patterns
     kept = used_axes([margin.dims for margin in margins])
     bill = np.stack([_collapse(jobs.jobs[each], factors[each], kept[1:]) for each in patterns])

@@ -226,6 +226,8 @@ def test_bad_input(cube: JobsCube, truth: dict) -> None:
         reconcile(cube, truth, [_margin(occupation=["9999"], mean=[1.0], cv=[1.0])])
     with pytest.raises(MethodError, match=r"jobs in part_time and no factors"):
         reconcile(cube, {"full_time": truth["full_time"]}, [])
+    with pytest.raises(MethodError, match=r"no published margin"):
+        reconcile(cube, truth, [])
     gone = {name: each.copy() for name, each in cube.jobs.items()}
     for each in gone.values():
         each[0] = 0.0
