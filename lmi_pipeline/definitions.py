@@ -9,6 +9,7 @@ from lmi_pipeline.assets.cells import cell_assets
 from lmi_pipeline.assets.estimates import estimate_assets
 from lmi_pipeline.assets.impact import impact_assets
 from lmi_pipeline.assets.marts import mart_assets
+from lmi_pipeline.assets.pay import pay_assets
 from lmi_pipeline.assets.publication import publication_assets
 from lmi_pipeline.assets.report import report_assets
 from lmi_pipeline.assets.response import response_assets
@@ -16,7 +17,13 @@ from lmi_pipeline.assets.reweighting import reweighting_assets
 from lmi_pipeline.assets.sources import source_assets
 from lmi_pipeline.assets.weights import weight_assets
 from lmi_pipeline.orchestration.io import LakeIOManager
-from lmi_pipeline.orchestration.jobs import monthly_refresh, monthly_schedule, reweighting_job
+from lmi_pipeline.orchestration.jobs import (
+    monthly_refresh,
+    monthly_schedule,
+    pay_job,
+    pay_schedule,
+    reweighting_job,
+)
 from lmi_pipeline.orchestration.landing import landing_sensor
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.settings import Settings
@@ -31,7 +38,7 @@ def build(settings: Settings) -> dg.Definitions:
     out_tables = [
         key.to_user_string() for mart in marts for key in mart.keys if key.to_user_string().startswith("out_")
     ]
-    job = monthly_refresh()
+    monthly, yearly = monthly_refresh(), pay_job()
     weighting = [
         *cell_assets(),
         *response_assets(),
@@ -41,10 +48,20 @@ def build(settings: Settings) -> dg.Definitions:
         *report_assets(),
     ]
     return dg.Definitions(
-        assets=[*source_assets(), *reweighting_assets(), *weighting, *marts, *publication_assets(out_tables)],
+        assets=[
+            *source_assets(),
+            *reweighting_assets(),
+            *weighting,
+            *pay_assets(),
+            *marts,
+            *publication_assets(out_tables),
+        ],
         resources={"io_manager": LakeIOManager(workspace.lake), "workspace": workspace},
-        jobs=[job, reweighting_job()],
-        schedules=[monthly_schedule(job, running=settings.automation)],
+        jobs=[monthly, yearly, reweighting_job()],
+        schedules=[
+            monthly_schedule(monthly, running=settings.automation),
+            pay_schedule(yearly, running=settings.automation),
+        ],
         sensors=[landing_sensor(running=settings.automation)],
         executor=dg.in_process_executor,
     )

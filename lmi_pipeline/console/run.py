@@ -89,7 +89,9 @@ class Session:
         if stage.by is None:
             return None
         if stage.by == "year":
-            return self.years_for(first, last)
+            start, end = self.years_for(first, last)
+            asked = any(text is not None and _is_year(text) for text in (first, last))
+            return (end if stage.newest_only and not asked else start), end
         start, end = self.range_for(first, last)
         earliest = stage.first_quarter or start
         late = start < earliest <= end and not (alone and first)
@@ -100,7 +102,11 @@ def _quarter(text: str | None, month: str, there: list[str], default: int) -> st
     """Quarter that was asked for; of a year the one that begins in a month."""
     if text is None:
         return there[default]
-    return f"{text}-{month}" if len(text) == len("2020") else text
+    return f"{text}-{month}" if _is_year(text) else text
+
+
+def _is_year(text: str) -> bool:
+    return len(text) == len("2020")
 
 
 def run(

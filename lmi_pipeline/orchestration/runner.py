@@ -91,30 +91,35 @@ class Stage:
     by : {'quarter', 'year', None}
         Period of those that are partitioned; None if none is.
     first_quarter : str or None
+    newest_only : bool
+        Whether only the newest year is made, unless years are asked for.
     """
 
     keys: list[dg.AssetKey]
     title: str
     by: str | None = None
     first_quarter: str | None = None
+    newest_only: bool = False
 
 
 def stages(definitions: dg.Definitions, keys: Sequence[dg.AssetKey]) -> list[Stage]:
     """Split assets into runs: one run has one kind of partition, and weights begin with the first weighted quarter.
 
-    First what is needed of every quarter, then the yearly assets, then the assets tagged ``from_quarter`` with all
-    that follows from them or from yearly ones, and the release.
+    First what is needed of every quarter, then the yearly sources and the yearly estimates, then the assets tagged
+    ``from_quarter`` with all that follows from them or from yearly ones, and the release.
     """
     graph = definitions.resolve_asset_graph()
     yearly = {key for key in graph.get_all_asset_keys() if graph.get(key).partitions_def == YEARS}
     tagged = {key for key in graph.get_all_asset_keys() if FROM_QUARTER in graph.get(key).tags}
+    estimates = {key for key in yearly if graph.get(key).tags.get("layer") == "est"}
     late = dg.AssetSelection.groups("publication").resolve(graph)
     if tagged | yearly:
         late = late | dg.AssetSelection.assets(*tagged, *yearly).downstream().resolve(graph)
     first = min((graph.get(key).tags[FROM_QUARTER] for key in tagged), default=None)
     split = [
         Stage([k for k in keys if k not in late | yearly], "Building tables"),
-        Stage([k for k in keys if k in yearly], "Estimating pay"),
+        Stage([k for k in keys if k in yearly - estimates], "Reading yearly surveys"),
+        Stage([k for k in keys if k in estimates], "Estimating pay", newest_only=True),
         Stage([k for k in keys if k in late - yearly], "Weighting and estimating", first_quarter=first),
     ]
     return [replace(stage, by=_period_of(graph, stage.keys)) for stage in split if stage.keys]
