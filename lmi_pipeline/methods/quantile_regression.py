@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_solve, cholesky
 
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.factor_design import BoolArray, Design, Factor, IntArray, NormalEquations
@@ -60,9 +61,18 @@ class _Sample:
         """Weighted sum of the check function."""
         return float(self.weights @ (residuals * (probability - (residuals < 0))))
 
-    def allowed_gap(self, residuals: FloatArray, probability: float) -> float:
+    def allowed_gap(self, coefficients: FloatArray, probability: float) -> float:
+        """Half the tolerance, for the loss of a start is a little more than the least."""
         rounding = _ROUNDING * float(self.weights @ np.abs(self.y))
-        return max(self.tolerance * self.loss(residuals, probability), rounding, np.finfo(float).tiny)
+        loss = self.loss(self.y - self.design.product(coefficients), probability)
+        return max(self.tolerance * loss / 2, rounding, np.finfo(float).tiny)
+
+    def relative_gap(self, found: Interior, probability: float) -> float:
+        """Duality gap over all rows as a share of the loss; 0 where both are rounding errors."""
+        residuals = self.y - self.design.product(found.coefficients)
+        apart = np.where(residuals > 0, residuals * (1 - found.dual), -residuals * found.dual)
+        gap, rounding = float(self.weights @ apart), _ROUNDING * float(self.weights @ np.abs(self.y))
+        return gap / self.loss(residuals, probability) if gap > rounding else 0.0
 
 
 def fit_quantiles(
@@ -133,14 +143,18 @@ def _fit_one(sample: _Sample, probability: float, start: FloatArray) -> tuple[Fl
     """Coefficients, iterations and relative gap of one quantile."""
     target = (1 - probability) * sample.design.transposed(sample.weights)
     found = _from_band(sample, probability, start, target) or _from_all(sample, probability, start, target)
-    residuals = sample.y - sample.design.product(found.coefficients)
-    gap = _gap(residuals, found.dual, sample.weights)
-    return found.coefficients, found.iterations, gap / max(sample.loss(residuals, probability), np.finfo(float).tiny)
+    gap = sample.relative_gap(found, probability)
+    if gap > sample.tolerance:
+        found = _from_all(sample, probability, found.coefficients, target)
+        gap = sample.relative_gap(found, probability)
+    return found.coefficients, found.iterations, gap
 
 
 def _from_all(sample: _Sample, probability: float, start: FloatArray, target: FloatArray) -> Interior:
-    problem = QuantileProblem(sample.design, sample.equations, sample.y, sample.weights, target, sample.sizes)
-    allowed = sample.allowed_gap(sample.y - sample.design.product(start), probability)
+    problem = QuantileProblem(
+        sample.design, _either(sample.design, sample.equations), sample.y, sample.weights, target, sample.sizes
+    )
+    allowed = sample.allowed_gap(start, probability)
     found = solve_quantile(problem, start, allowed_gap=allowed, max_iterations=sample.max_iterations)
     if not found.converged:
         raise MethodError(
@@ -188,8 +202,10 @@ def _solve_near(
     if not same.all():
         return None
     held = sample.design.transposed(sample.weights * (over & ~near))
-    problem = QuantileProblem(design, equations, sample.y[near], sample.weights[near], target - held, sample.sizes)
-    allowed = sample.allowed_gap(sample.y - sample.design.product(start), probability)
+    problem = QuantileProblem(
+        design, _either(design, equations), sample.y[near], sample.weights[near], target - held, sample.sizes
+    )
+    allowed = sample.allowed_gap(start, probability)
     try:
         found = solve_quantile(problem, start, allowed_gap=allowed, max_iterations=sample.max_iterations)
     except MethodError:
@@ -202,8 +218,42 @@ def _rows(design: Design, rows: BoolArray) -> Design:
     return Design(factors, design.continuous[rows], design.continuous_names)
 
 
-def _gap(residuals: FloatArray, dual: FloatArray, weights: FloatArray) -> float:
-    return float(weights @ np.where(residuals > 0, residuals * (1 - dual), -residuals * dual))
+@dataclass(frozen=True, slots=True, eq=False)
+class _DenseFactor:
+    kept: IntArray
+    scale: FloatArray
+    cholesky: FloatArray
+    columns: int
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Solution of the normal equations, 0 for columns that are not kept."""
+        found = np.zeros(self.columns)
+        solved = cho_solve((self.cholesky, True), self.scale * right[self.kept], check_finite=False)
+        found[self.kept] = self.scale * solved
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _DenseEquations:
+    """Normal equations in one dense matrix of the columns that are kept: slow, but it bears more than elimination."""
+
+    design: Design
+    kept: IntArray
+
+    def factorise(self, weights: FloatArray) -> _DenseFactor:
+        x = self.design.matrix()[:, self.kept]
+        products = (x.T @ x.multiply(weights[:, None]).tocsr()).toarray()
+        with np.errstate(divide="ignore"):
+            scale = 1 / np.sqrt(np.diagonal(products))
+        try:
+            factor = cholesky(products * scale[:, None] * scale, lower=True)
+        except (LinAlgError, ValueError) as error:
+            raise MethodError(f"normal equations: not positive definite in {len(self.kept)} columns") from error
+        return _DenseFactor(self.kept, scale, factor, self.design.size)
+
+
+def _either(design: Design, equations: NormalEquations) -> tuple[NormalEquations, _DenseEquations]:
+    return equations, _DenseEquations(design, np.flatnonzero(~(equations.aliased | equations.empty)))
 
 
 def _continuous(design: Design) -> int:

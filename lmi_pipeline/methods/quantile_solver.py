@@ -13,12 +13,17 @@ from typing import Protocol
 
 import numpy as np
 
+from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.tables import FloatArray
 
 _CENTRE = 0.3
 _STAY_INSIDE = 0.9995
 _REDUCTION_POWER = 3
 _BALANCED = 1e-10
+_SOLVED = 1e-3
+_FLOORS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6)
+_MAX_GRADIENTS = 30
+_LARGEST = 1e100
 
 
 class Regressors(Protocol):
@@ -51,7 +56,9 @@ class QuantileProblem:
 
     Attributes
     ----------
-    regressors, equations : the rows and their normal equations.
+    regressors : the rows.
+    equations : tuple
+        Their normal equations, each way of factorising them after the one that bears less.
     y, weights : ndarray
         (n,) values, and weights above zero.
     target : ndarray
@@ -61,7 +68,7 @@ class QuantileProblem:
     """
 
     regressors: Regressors
-    equations: Equations
+    equations: tuple[Equations, ...]
     y: FloatArray
     weights: FloatArray
     target: FloatArray
@@ -117,6 +124,41 @@ class _Direction:
     dual_step: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _System:
+    """X'DX, a factorisation of it or of something near it, and what may be left of a right-hand side (p,)."""
+
+    regressors: Regressors
+    scaled: FloatArray
+    factor: Factorised
+    allowed: FloatArray
+
+    def solve(self, right: FloatArray) -> tuple[FloatArray, FloatArray, bool]:
+        """Solution b, X b, and whether what is left is allowed; by conjugate gradients if the factorisation lacks."""
+        move = self.factor.solve(right)
+        change = self.regressors.product(move)
+        left = right - self.regressors.transposed(self.scaled * change)
+        search, before = np.zeros_like(move), np.inf
+        for _ in range(_MAX_GRADIENTS):
+            if (np.abs(left) <= self.allowed).all():
+                return move, change, True
+            if not np.abs(left).max() < _LARGEST:
+                break
+            nearer = self.factor.solve(left)
+            size = float(left @ nearer)
+            if not 0 < size < np.inf:
+                break
+            search = nearer + size / before * search
+            step = self.regressors.product(search)
+            curved = float(self.scaled @ step**2) if np.abs(step).max() < _LARGEST else 0.0
+            if curved <= 0:
+                break
+            share = size / curved
+            move, change, before = move + share * search, change + share * step, size
+            left = left - share * self.regressors.transposed(self.scaled * step)
+        return move, change, False
+
+
 def solve_quantile(problem: QuantileProblem, start: FloatArray, *, allowed_gap: float, max_iterations: int) -> Interior:
     """Minimise by Mehrotra's predictor and corrector with steps of their own for coefficients and dual.
 
@@ -145,7 +187,7 @@ def solve_quantile(problem: QuantileProblem, start: FloatArray, *, allowed_gap: 
         gap = float(weights @ point.products())
         missing = problem.target - problem.regressors.transposed(weights * point.dual)
         converged = gap <= allowed_gap and bool((np.abs(missing) <= _BALANCED * problem.sizes).all())
-        if converged or iteration == max_iterations or not np.isfinite(gap):
+        if converged or iteration == max_iterations or not gap < _LARGEST:
             break
         _advance(problem, point, missing, gap)
     return Interior(point.coefficients, point.dual, iteration, gap, converged)
@@ -167,20 +209,20 @@ def _advance(problem: QuantileProblem, point: _Point, missing: FloatArray, gap: 
     slope_over, slope_under = point.over / point.rest, point.under / point.dual
     curvature = 1 / (slope_over + slope_under)
     scaled = weights * curvature
-    factor = problem.equations.factorise(scaled)
+    first = problem.regressors.transposed(scaled * point.residuals) - missing
+    system = _balanced_system(problem, curvature, first, missing)
 
-    def direction(extra_over: FloatArray, extra_under: FloatArray) -> _Direction:
+    def direction(extra_over: FloatArray | float, extra_under: FloatArray | float) -> _Direction:
         """Newton direction to p (1 - a) = 0 + extra, m a = 0 + extra, primal and dual feasible."""
         wanted = point.residuals - extra_over / point.rest + extra_under / point.dual
-        move = factor.solve(problem.regressors.transposed(scaled * wanted) - missing)
-        dual = curvature * (wanted - problem.regressors.product(move))
+        move, change, _ = system.solve(problem.regressors.transposed(scaled * wanted) - missing)
+        dual = curvature * (wanted - change)
         over = extra_over / point.rest - point.over + slope_over * dual
         under = extra_under / point.dual - point.under - slope_under * dual
         primal_step = _longest(point.over, over, point.under, under)
         return _Direction(move, over, under, dual, primal_step, _longest(point.dual, dual, point.rest, -dual))
 
-    nothing = np.zeros_like(scaled)
-    ahead = direction(nothing, nothing)
+    ahead = direction(0.0, 0.0)
     over, under = point.over + ahead.primal_step * ahead.over, point.under + ahead.primal_step * ahead.under
     moved = ahead.dual_step * ahead.dual
     left = float(weights @ (over * (point.rest - moved) + under * (point.dual + moved)))
@@ -193,6 +235,34 @@ def _advance(problem: QuantileProblem, point: _Point, missing: FloatArray, gap: 
     point.dual = point.dual + taken.dual_step * taken.dual
     point.rest = point.rest - taken.dual_step * taken.dual
     point.residuals = problem.y - problem.regressors.product(point.coefficients)
+
+
+def _balanced_system(
+    problem: QuantileProblem, curvature: FloatArray, right: FloatArray, missing: FloatArray
+) -> _System:
+    """X'DX with a factorisation good enough to solve for `right`.
+
+    Towards the end curvatures spread over more orders of magnitude than digits. Where elimination does not bear that,
+    the factorisation is of D raised to a share of its largest value, and conjugate gradients do the rest.
+    """
+    shortfall = float(
+        np.divide(np.abs(missing), problem.sizes, out=np.zeros_like(missing), where=problem.sizes > 0).max()
+    )
+    allowed = max(_BALANCED / 10, _SOLVED * shortfall) * problem.sizes
+    scaled, highest = problem.weights * curvature, float(curvature.max())
+    system: _System | None = None
+    for equations in problem.equations:
+        for share in _FLOORS:
+            try:
+                factor = equations.factorise(problem.weights * np.maximum(curvature, share * highest))
+            except MethodError:
+                continue
+            system = _System(problem.regressors, scaled, factor, allowed)
+            if system.solve(right)[2]:
+                return system
+    if system is None:
+        raise MethodError("quantile regression: the normal equations are singular at every step; merge thin levels")
+    return system
 
 
 def _longest(first: FloatArray, first_move: FloatArray, second: FloatArray, second_move: FloatArray) -> float:
