@@ -12,6 +12,7 @@ from lmi_pipeline.assets.pay_inputs import PATTERNS, PayInputs, grid_codes, qual
 from lmi_pipeline.assets.pay_margins import published_jobs, published_margins, region_jobs
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.cell_grid import GridCodes, JobsCube, PredictedFactors
+from lmi_pipeline.methods.job_slivers import without_slivers
 from lmi_pipeline.methods.job_weights import estimate_jobs
 from lmi_pipeline.methods.pay_cells import codes_of
 from lmi_pipeline.methods.pay_reconciliation import Reconciled, reconcile
@@ -92,7 +93,7 @@ def jobs_of(inputs: PayInputs) -> JobsCube:
     if inputs.is_secure:
         pairs = inputs.jobs[["occupation", "industry_75"]].dropna().drop_duplicates()
         pairs = pairs.rename(columns={"industry_75": "industry"})
-    return estimate_jobs(
+    cube = estimate_jobs(
         persons.assign(qualification=persons["qualification"].where(known)),
         grid_codes(),
         qualification_split=split,
@@ -101,6 +102,7 @@ def jobs_of(inputs: PayInputs) -> JobsCube:
         region_jobs=region_jobs(inputs.published),
         pairs=pairs,
     )
+    return without_slivers(cube, catalog.thresholds()["job_cells"]["smallest"])
 
 
 def reconciled(inputs: PayInputs, jobs: JobsCube, basis: str) -> Reconciled:

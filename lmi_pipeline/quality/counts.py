@@ -17,7 +17,8 @@ from lmi_pipeline.catalog.models import Column, ColumnType
 
 MONTH_PATTERN = r"^\d{4}-(?:0[1-9]|1[0-2])$"
 QUARTER_PATTERN = r"^\d{4}-(?:01|04|07|10)$"
-_MONTH_UNIT = "YYYY-MM"
+PERIOD_PATTERN = r"^\d{4}(?:-(?:0[1-9]|1[0-2]))?(?:/\d{4}(?:-(?:0[1-9]|1[0-2]))?)*$"
+_PATTERNS = {"YYYY-MM": MONTH_PATTERN, "YYYY-MM or YYYY": PERIOD_PATTERN}
 _OBJECT_KINDS: dict[ColumnType, tuple[str, ...]] = {
     "string": ("string",),
     "integer": ("integer",),
@@ -103,6 +104,4 @@ def not_matching(series: pd.Series, pattern: str) -> int:
 
 def month_pattern(column: Column) -> str | None:
     """Pattern of a column of months or quarters, None for any other column."""
-    if column.unit != _MONTH_UNIT:
-        return None
-    return QUARTER_PATTERN if column.name == "quarter" else MONTH_PATTERN
+    return QUARTER_PATTERN if column.name == "quarter" else _PATTERNS.get(column.unit or "")

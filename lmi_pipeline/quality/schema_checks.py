@@ -125,8 +125,8 @@ def _value_outcomes(series: pd.Series, column: Column, table: Table) -> Iterator
             f"format_{name}",
             counts.not_matching(series, pattern),
             total,
-            description=f"{where} is a {'quarter' if name == 'quarter' else 'month'}, YYYY-MM",
-            next_step=f"write {where} as YYYY-MM; a quarter is named by its first month",
+            description=f"{where} is a {'quarter' if name == 'quarter' else 'period'}, {column.unit}",
+            next_step=f"write {where} as {column.unit}; a quarter is named by its first month",
         )
 
 

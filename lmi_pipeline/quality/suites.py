@@ -201,6 +201,6 @@ def _of_values(column: Column) -> Iterator[_Expectation]:
             "ExpectColumnValuesToMatchRegex",
             {"column": name, "regex": pattern},
             lambda frame: counts.not_matching(frame[name], pattern),
-            f"{where} is a month, YYYY-MM",
-            f"write {where} as YYYY-MM; a quarter is named by its first month",
+            f"{where} is a period, {column.unit}",
+            f"write {where} as {column.unit}; a quarter is named by its first month",
         )
