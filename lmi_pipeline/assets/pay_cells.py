@@ -8,7 +8,7 @@ import pandas as pd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.assets.pay_assets import Make, write_beside, yearly_pay_asset
-from lmi_pipeline.assets.pay_inputs import PATTERNS, PayInputs, grid_codes, qualification_split
+from lmi_pipeline.assets.pay_inputs import HOURS, PATTERNS, PayInputs, grid_codes, qualification_split
 from lmi_pipeline.assets.pay_margins import published_jobs, published_margins, region_jobs
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.cell_grid import GridCodes, JobsCube, PredictedFactors
@@ -21,7 +21,7 @@ from lmi_pipeline.storage.lake import Lake
 
 FACTOR, RECONCILIATION = "est_pay__yearly_factor", "est_pay__yearly_reconciliation"
 PAY_CELL, HOURS_CELL = "est_pay__yearly_cell", "est_hours__yearly_cell"
-VERSION = "1"
+VERSION = "2"
 FACTORS_IN_RANGE = "factors_in_range"
 _REPORT = {
     "margin": "margin_name",
@@ -142,8 +142,21 @@ def pay_cells(inputs: PayInputs) -> pd.DataFrame:
 
 
 def hours_cells(inputs: PayInputs) -> pd.DataFrame:
-    """Rows of the table of predicted hours."""
-    return _cells(inputs, "hours", "hours_bill")
+    """Rows of the table of predicted hours.
+
+    Raises
+    ------
+    MethodError
+        A cell's mean is not between the hours that the surveys tell.
+    """
+    cells = _cells(inputs, "hours", "hours_bill")
+    outside = int((~(cells["hours_bill"] / cells["job_count"]).between(*HOURS)).sum())
+    if outside:
+        raise MethodError(
+            f"hours of {inputs.year}: {outside} of {len(cells)} cells have a mean outside {HOURS[0]:.0f} to"
+            f" {HOURS[1]:.0f} a week; look at the factors in {FACTOR} and {RECONCILIATION}"
+        )
+    return cells
 
 
 def _report(lake: Lake, years: Sequence[int], basis: str) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from lmi_pipeline.storage.lake import Lake
 
 EQUATION, FIT, RESIDUAL = "est_pay__equation", "est_pay__equation_fit", "est_pay__equation_residual"
 BASES = ("weekly", "hourly", "hours")
-VERSION = "1"
+VERSION = "2"
 WHOLE = 0
 _TOLD = (
     "row_count", "sigma", "r_squared", "region over poisson, least", "region over poisson, most",
@@ -90,7 +90,13 @@ def fit_all(inputs: PayInputs) -> list[Fitted]:
                 where=where,
             )
             equation = fit_pay_equation(
-                chosen, codes=grid, year=inputs.year, deflator=prices, qualification=transfer.factors, where=where
+                chosen,
+                codes=grid,
+                year=inputs.year,
+                deflator=prices,
+                qualification=transfer.factors,
+                gamma=basis == "hours",
+                where=where,
             )
             found.append(Fitted(basis, pattern, equation, transfer))
     return found

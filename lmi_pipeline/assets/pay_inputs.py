@@ -28,6 +28,7 @@ MEASURES = {
 JOB_COLUMNS = {"weekly": "weekly_pay_gbp", "hourly": "hourly_pay_gbp", "hours": "paid_hours_per_week"}
 PATTERNS = ("full_time", "part_time")
 SOC = "2010"
+HOURS = (1.0, 97.0)
 _POOLED_YEARS = 2
 _QUALIFICATIONS_2020 = "employment_2020"
 
@@ -133,9 +134,10 @@ class PayInputs:
         if not releases:
             return pd.DataFrame(columns=list(catalog.table(PUBLISHED).columns))
         frame = self.lake.read(PUBLISHED, where={"release": releases, "year": year})
-        there = frame[["ashe_table", "release"]].drop_duplicates()
-        newest = there.groupby("ashe_table")["release"].agg(lambda found: max(found, key=_finality))
-        return frame[frame["release"] == frame["ashe_table"].map(newest)].reset_index(drop=True)
+        tables = ["ashe_table", "soc_edition"]
+        there = frame[[*tables, "release"]].drop_duplicates()
+        newest = there.loc[there["release"].map(_finality).groupby([there[name] for name in tables]).idxmax()]
+        return frame.merge(newest, on=[*tables, "release"]).reset_index(drop=True)
 
     def has_tables(self) -> bool:
         """Whether there is a published table of the year."""
@@ -157,7 +159,7 @@ class PayInputs:
 
     def job_values(self, basis: str) -> pd.DataFrame:
         """Job records with a value of one basis and every regressor; `y` is the value."""
-        frame = self.jobs.assign(y=self.jobs[JOB_COLUMNS[basis]])
+        frame = self.jobs.assign(y=_bounded(self.jobs[JOB_COLUMNS[basis]], basis))
         needed = ["age_years", "sex", "region_gss", "occupation", "industry_75", "y"]
         return frame.dropna(subset=needed).reset_index(drop=True)
 
@@ -185,7 +187,9 @@ class PayInputs:
     def earnings(self, basis: str) -> pd.DataFrame:
         """Employees with an earnings weight and a value of one basis; `y` is the value."""
         column = {"weekly": "weekly_pay_gbp", "hourly": "hourly_pay_gbp", "hours": "usual_hours_per_week"}[basis]
-        frame = self.employees.assign(y=self.employees[column], weight=self.employees["earnings_weight"])
+        frame = self.employees.assign(
+            y=_bounded(self.employees[column], basis), weight=self.employees["earnings_weight"]
+        )
         needed = ["age_years", "sex", "region_gss", "occupation", "industry_75", "qualification", "y", "weight"]
         frame = frame.dropna(subset=needed)
         return frame[(frame["weight"] > 0) & (frame["y"] > 0)].reset_index(drop=True)
@@ -216,6 +220,11 @@ class PayInputs:
 def _finality(release: str) -> tuple[bool, str]:
     """Order of the releases of a year: provisional before revised."""
     return "provisional" not in release, release
+
+
+def _bounded(values: pd.Series, basis: str) -> pd.Series:
+    """Values of a basis; hours between those that the surveys tell."""
+    return values.clip(*HOURS) if basis == "hours" else values
 
 
 def weighted_mean(values: pd.Series, weights: pd.Series) -> float:

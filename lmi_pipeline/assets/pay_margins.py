@@ -82,15 +82,16 @@ def _margin(name: str, dims: Sequence[str], frame: pd.DataFrame) -> PublishedMar
 
 
 def industry_means(published: pd.DataFrame, basis: str) -> pd.DataFrame:
-    """Means of the 75 industries from those of divisions: jobs-weighted, none where a division is suppressed."""
+    """Means of the 75 industries from those of divisions, jobs-weighted.
+
+    None where a division is suppressed; no coefficient of variation where that of a division is not known.
+    """
     parts = [_divisions(published, basis, statistic) for statistic in ("mean", "job_count")]
     frame = parts[0].merge(parts[1][["division", "mean"]].rename(columns={"mean": "jobs"}), on="division", how="left")
     frame = frame.assign(
         bill=frame["mean"] * frame["jobs"], variance=(frame["cv"] * frame["mean"] * frame["jobs"]) ** 2
     )
-    by_industry = frame.groupby("industry")
-    missing = frame["bill"].isna().groupby(frame["industry"]).any()
-    sums = by_industry[["bill", "jobs", "variance"]].sum().mask(missing)
+    sums = frame.groupby("industry")[["bill", "jobs", "variance"]].sum(skipna=False)
     mean = sums["bill"] / sums["jobs"]
     return pd.DataFrame({"mean": mean, "cv": np.sqrt(sums["variance"]) / sums["bill"]}).reset_index()
 

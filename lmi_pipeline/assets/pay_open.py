@@ -1,6 +1,6 @@
 """Assets of pay by unit group from the published tables alone, with intervals and how often they hold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,12 +100,21 @@ def _sheet(tables: dict[str, pd.DataFrame], edition: str, basis: str, sex: str, 
     return Sheet(edition, basis, sex, pattern, cells, hours, ("median", *others))
 
 
+def _unit_group_sheets(inputs: PayInputs) -> Iterator[Sheet]:
+    every = ("all", *PATTERNS)
+    whole = tuple(basis for basis in MEASURES if basis not in _BY_SEX)
+    yield from sheets(inputs, _BY_SEX, _SEXES, every)
+    yield from sheets(inputs, whole, ("all",), every)
+
+
+def _interval_sheets(inputs: PayInputs) -> Iterator[Sheet]:
+    return sheets(inputs, ("weekly", "hourly", "annual"), ("all",), ("all",))
+
+
 def unit_groups(inputs: PayInputs) -> pd.DataFrame:
     """Rows of the table of unit groups: weekly pay and hours of every population, other pay of both sexes together."""
     frames = []
-    every = ("all", *PATTERNS)
-    whole = tuple(basis for basis in MEASURES if basis not in _BY_SEX)
-    for sheet in [*sheets(inputs, _BY_SEX, _SEXES, every), *sheets(inputs, whole, ("all",), every)]:
+    for sheet in _unit_group_sheets(inputs):
         found = sheet.estimate().frame.rename(
             columns={
                 "occupation": "occupation_code",
@@ -122,7 +131,7 @@ def unit_groups(inputs: PayInputs) -> pd.DataFrame:
 def intervals(inputs: PayInputs) -> pd.DataFrame:
     """Rows of the table of interval coverage: published means hidden at random, and how many lay inside."""
     frames = []
-    for sheet in sheets(inputs, ("weekly", "hourly", "annual"), ("all",), ("all",)):
+    for sheet in _interval_sheets(inputs):
         found = leave_out_coverage(
             sheet.cells,
             share=LEFT_OUT,
@@ -185,6 +194,15 @@ def _coverage_shown(lake: Lake, years: Sequence[int]) -> dict[str, dg.MetadataVa
 def open_pay_assets() -> list[dg.AssetsDefinition]:
     """Pay of unit groups, and the coverage of its intervals."""
     return [
-        yearly_pay_asset(UNIT_GROUP, unit_groups, version=VERSION, survey=False, show=_shown),
-        yearly_pay_asset(INTERVAL, intervals, version=VERSION, survey=False, show=_coverage_shown),
+        yearly_pay_asset(
+            UNIT_GROUP, unit_groups, version=VERSION, survey=False, when=_any(_unit_group_sheets), show=_shown
+        ),
+        yearly_pay_asset(
+            INTERVAL, intervals, version=VERSION, survey=False, when=_any(_interval_sheets), show=_coverage_shown
+        ),
     ]
+
+
+def _any(found: Callable[[PayInputs], Iterator[Sheet]]) -> Callable[[PayInputs], bool]:
+    """Whether a year's tables have a population with enough published means."""
+    return lambda inputs: next(found(inputs), None) is not None

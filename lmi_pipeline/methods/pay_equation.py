@@ -9,7 +9,7 @@ records that do not have it; its factors come from another survey (`qualificatio
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.cell_grid import GridCodes, PredictedFactors
 from lmi_pipeline.methods.factor_design import Design, Factor
-from lmi_pipeline.methods.factor_glm import GlmFit, fit_poisson
+from lmi_pipeline.methods.factor_glm import GlmFit, fit_gamma, fit_poisson
 from lmi_pipeline.methods.factor_wls import FactorFit, fit_wls
 from lmi_pipeline.methods.pay_jobs import CodedJobs, code_jobs
 from lmi_pipeline.methods.pay_levels import PayLevels, shrink_levels
@@ -80,6 +80,7 @@ def fit_pay_equation(
     year: int,
     deflator: Mapping[int, float],
     qualification: FloatArray | None = None,
+    gamma: bool = False,
     winsorise: float = 0.999,
     poisson: bool = True,
     where: str = "pay equation",
@@ -98,6 +99,9 @@ def fit_pay_equation(
         Year -> what `y` is multiplied by; 1 for hours.
     qualification : ndarray, optional
         (O, Q) factors that average to one over the jobs of an occupation; 1 if absent.
+    gamma : bool
+        Fit the mean itself by a Gamma regression with log link (hours), not the mean of logs: there is no smearing
+        then, and the residuals are relative ones.
     winsorise : float
         Quantile at which residuals are cut for smearing.
     poisson : bool
@@ -117,14 +121,20 @@ def fit_pay_equation(
     """
     coded = code_jobs(jobs, codes, year=year, deflator=deflator, where=where)
     design = coded.design()
-    logs = np.log(coded.value)
+    logs = _working_response(design, coded, where) if gamma else np.log(coded.value)
     fit = fit_wls(design, logs, coded.weight, covariance="hc1")
     clustered = _clustered(jobs, design, logs, coded.weight)
     levels = shrink_levels(coded, fit)
-    smearing = smearing_factors(
-        fit.residuals, coded.weight, coded.occupation, coded.groups("major"), lost=levels.lost, winsorise=winsorise
+    smearing = (
+        _no_smearing(coded)
+        if gamma
+        else smearing_factors(
+            fit.residuals, coded.weight, coded.occupation, coded.groups("major"), lost=levels.lost, winsorise=winsorise
+        )
     )
     factors = _factors(coded, fit, levels, smearing, qualification)
+    if gamma:
+        factors = _closed(coded, factors)
     factors.require_grid(codes, where)
     statistics = _statistics(coded, fit, levels, smearing) | _totals(coded, factors, {"records": coded.value})
     if poisson:
@@ -145,6 +155,28 @@ def fit_pay_equation(
         residual_quantiles=residual_quantiles(fit.residuals),
         residuals=fit.residuals,
     )
+
+
+def _working_response(design: Design, coded: CodedJobs, where: str) -> FloatArray:
+    """Response whose weighted least squares are the Gamma regression with log link: ln mu + (y - mu) / mu.
+
+    The last step of iteratively reweighted least squares (McCullagh and Nelder 1989, section 2.5); the working weights
+    of this link are constant.
+    """
+    fit = fit_gamma(design, coded.value, coded.weight, covariance="none")
+    if not fit.converged:
+        raise MethodError(f"{where}: the Gamma regression did not converge in {fit.iterations} iterations")
+    return np.log(fit.fitted) + (coded.value - fit.fitted) / fit.fitted
+
+
+def _closed(coded: CodedJobs, factors: PredictedFactors) -> PredictedFactors:
+    """Factors whose total in the year is that of the records: shrinkage of logs lowers their mean a little."""
+    ratio = _ratio(predict_rows(factors, coded), coded.value, coded.weight, coded.time == 0)
+    return replace(factors, occupation_sex=factors.occupation_sex / ratio)
+
+
+def _no_smearing(coded: CodedJobs) -> Smearing:
+    return Smearing(np.ones(len(coded.grid.occupations)), 1.0, (np.inf, np.inf), 0)
 
 
 def predict_rows(factors: PredictedFactors, coded: CodedJobs) -> FloatArray:

@@ -150,3 +150,27 @@ def test_a_year_without_deflator_or_a_missing_column_is_named(drawn: Drawn) -> N
         fit_pay_equation(drawn.jobs, codes=drawn.grid, year=2020, deflator={2020: 1.0})
     with pytest.raises(MethodError, match="no column industry_75"):
         fit_pay_equation(drawn.jobs.drop(columns="industry_75"), codes=drawn.grid, year=2020, deflator=DEFLATOR)
+
+
+def test_gamma_when_asked_for_then_the_coefficients_of_statsmodels_and_no_smearing(drawn: Drawn) -> None:
+    jobs = drawn.jobs
+    fitted = fit_pay_equation(jobs, codes=drawn.grid, year=2020, deflator=DEFLATOR, gamma=True, poisson=False)
+    parts = {
+        "occupation.sex": jobs["occupation"] + " | " + jobs["sex"],
+        "occupation.time": jobs["occupation"] + " | " + jobs["year"].astype(str),
+        "region": jobs["region_gss"],
+        "industry.time": jobs["industry_75"] + " | " + jobs["year"].astype(str),
+    }
+    x = pd.concat(
+        [pd.get_dummies(levels, dtype=float).add_prefix(f"{term}: ") for term, levels in parts.items()], axis=1
+    )
+    x = x.assign(**{"age: age": jobs["age_years"], "age_squared: age_squared": jobs["age_years"] ** 2})
+    kept = fitted.terms[fitted.terms["standard_error"] > 0]
+    names = kept["term"] + ": " + kept["level"]
+    family = sm.families.Gamma(link=sm.families.links.Log())
+    values = (jobs["y"] * jobs["year"].map(DEFLATOR)).to_numpy()
+    model = sm.GLM(values, x[names].to_numpy(dtype=float), family=family, var_weights=jobs["weight"].to_numpy())
+    np.testing.assert_allclose(kept["coefficient"], model.fit(tol=1e-12, maxiter=100).params, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(fitted.smearing, 1.0)
+    total = dict(zip(fitted.statistics["statistic"], fitted.statistics["value"], strict=True))["total over records"]
+    assert total == pytest.approx(1, abs=1e-12)
