@@ -63,6 +63,8 @@ class Lake:
     ) -> int:
         """Replace a whole table, or one slice of it, in one commit.
 
+        A column that the catalogue has gained since the table was made is null in the slices written before.
+
         Parameters
         ----------
         table : str
@@ -99,6 +101,7 @@ class Lake:
                     mode="overwrite",
                     predicate=_predicate(slice_) if slice_ else None,
                     partition_by=list(entry.slice_by) or None,
+                    schema_mode="merge",
                     commit_properties=facts,
                 )
                 return int(held.version())

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from deltalake import DeltaTable
 
+from lmi_pipeline import catalog
 from lmi_pipeline.errors import LmiError, SchemaError
 from lmi_pipeline.storage.lake import Lake
 
@@ -35,6 +36,17 @@ def test_write_when_slice_exists_then_only_that_slice_is_replaced(lake):
     lake.write(CONTROL, control("pwt22", 8.0e6), {"weight_vintage": "pwt22"})
     found = lake.read(CONTROL).set_index("weight_vintage")["population_count"]
     assert found.to_dict() == {"pwt20": 9.0e6, "pwt22": 8.0e6}
+
+
+def test_write_when_the_catalogue_has_a_new_column_then_older_slices_have_none_of_it(lake, monkeypatch):
+    entry = catalog.table(CONTROL)
+    before = entry.model_copy(update={"columns": tuple(c for c in entry.columns if c != "rti_growth_rate")})
+    monkeypatch.setattr("lmi_pipeline.storage.lake.catalog.table", lambda name: before)
+    lake.write(CONTROL, control("pwt20").drop(columns="rti_growth_rate"), {"weight_vintage": "pwt20"})
+    monkeypatch.undo()
+    lake.write(CONTROL, control("pwt22"), {"weight_vintage": "pwt22"})
+    found = lake.read(CONTROL).set_index("weight_vintage")["rti_growth_rate"]
+    assert found.isna().to_dict() == {"pwt20": True, "pwt22": False}
 
 
 def test_read_as_of_version_then_earlier_content(lake):
