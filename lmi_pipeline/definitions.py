@@ -24,7 +24,7 @@ from lmi_pipeline.orchestration.jobs import (
     pay_schedule,
     reweighting_job,
 )
-from lmi_pipeline.orchestration.landing import landing_sensor
+from lmi_pipeline.orchestration.landing import landing_jobs, landing_sensor
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.settings import Settings
 
@@ -47,22 +47,24 @@ def build(settings: Settings) -> dg.Definitions:
         *impact_assets(),
         *report_assets(),
     ]
+    assets = [
+        *source_assets(),
+        *reweighting_assets(),
+        *weighting,
+        *pay_assets(),
+        *marts,
+        *publication_assets(out_tables),
+    ]
+    landing = landing_jobs(assets)
     return dg.Definitions(
-        assets=[
-            *source_assets(),
-            *reweighting_assets(),
-            *weighting,
-            *pay_assets(),
-            *marts,
-            *publication_assets(out_tables),
-        ],
+        assets=assets,
         resources={"io_manager": LakeIOManager(workspace.lake), "workspace": workspace},
-        jobs=[monthly, yearly, reweighting_job()],
+        jobs=[monthly, yearly, reweighting_job(), *landing.values()],
         schedules=[
             monthly_schedule(monthly, running=settings.automation),
             pay_schedule(yearly, running=settings.automation),
         ],
-        sensors=[landing_sensor(running=settings.automation)],
+        sensors=[landing_sensor(landing, running=settings.automation)],
         executor=dg.in_process_executor,
     )
 

@@ -1,5 +1,6 @@
 """How every asset of the pay estimates is made: by year, skipped where nothing changed, left out without tables."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,13 @@ from lmi_pipeline.storage.lake import Lake, slice_text
 
 Make = Callable[[PayInputs], pd.DataFrame]
 Show = Callable[[Lake, Sequence[int]], Mapping[str, Any]]
-_POOLED = dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True)
+
+
+def _pooled() -> dg.TimeWindowPartitionMapping:
+    """A year is made from what its own year and the one before have, as far as there is anything."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is currently in (beta|preview).*")
+        return dg.TimeWindowPartitionMapping(start_offset=-1, allow_nonexistent_upstream_partitions=True)
 
 
 def yearly_pay_asset(
@@ -53,7 +60,7 @@ def yearly_pay_asset(
         A further blocking check, and how to answer it for the years of a run.
     """
     upstream = [PERSON, WEIGHT] if survey else []
-    deps = [dg.AssetDep(name, partition_mapping=_POOLED) for name in (JOB, *upstream)]
+    deps = [dg.AssetDep(name, partition_mapping=_pooled()) for name in (JOB, *upstream)]
 
     @dg.asset(
         **asset_arguments(table_name, note=note, code_version=version),

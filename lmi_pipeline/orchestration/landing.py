@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,13 +102,27 @@ def first_assets(delivery: Delivery) -> dg.AssetSelection:
     return dg.AssetSelection.assets(layout.raw_table).downstream()
 
 
-def landing_sensor(*, running: bool) -> dg.SensorDefinition:
+def landing_jobs(assets: Iterable[dg.AssetsDefinition]) -> dict[str, dg.UnresolvedAssetJobDefinition]:
+    """Jobs that deliveries start, by the period of what they run: a job has one kind of partition."""
+    kind_of = {key: definition.partitions_def for definition in assets for key in definition.keys}
+    return {
+        by: dg.define_asset_job(
+            f"landing_{by}",
+            selection=dg.AssetSelection.assets(*(key for key, kind in kind_of.items() if kind in (None, partitions))),
+            executor_def=dg.in_process_executor,
+            description=f"What a file dropped in data/landing needs; its partitions are {by}s.",
+        )
+        for by, partitions in (("quarter", QUARTERS), ("year", YEARS))
+    }
+
+
+def landing_sensor(jobs: Mapping[str, dg.UnresolvedAssetJobDefinition], *, running: bool) -> dg.SensorDefinition:
     """The sensor on the landing folder, on or off at start."""
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
         name="landing",
-        target=dg.AssetSelection.all(),
+        jobs=list(jobs.values()),
         minimum_interval_seconds=EVERY_SECONDS,
         default_status=status,
         required_resource_keys={"workspace"},
@@ -125,21 +140,32 @@ def landing_sensor(*, running: bool) -> dg.SensorDefinition:
         if not deliveries:
             return dg.SkipReason("; ".join(remarks) or "nothing new in data/landing")
         graph = context.repository_def.asset_graph if context.repository_def else None
-        return dg.SensorResult(run_requests=[_request(d, graph) for d in deliveries])
+        requests = [request for delivery in deliveries if (request := _request(delivery, graph))]
+        return dg.SensorResult(run_requests=requests)
 
     return landing
 
 
-def _request(delivery: Delivery, graph: dg.AssetGraph | None) -> dg.RunRequest:
+def _request(delivery: Delivery, graph: dg.AssetGraph | None) -> dg.RunRequest | None:
+    """The run a delivery asks for; None for a file of periods before the first partition."""
+    partitions = _partitions_of(delivery)
+    periods = [period for period in delivery.periods if partitions and partitions.has_partition_key(period)]
+    if delivery.periods and not periods:
+        return None
     tags = {"lmi/source": delivery.source, "lmi/file": delivery.file_name}
-    if len(delivery.periods) > 1:
-        tags |= {RANGE_START: delivery.periods[0], RANGE_END: delivery.periods[-1]}
+    if len(periods) > 1:
+        tags |= {RANGE_START: periods[0], RANGE_END: periods[-1]}
     return dg.RunRequest(
         run_key=f"{delivery.source}-{delivery.sha256}",
+        job_name="landing_year" if _partitions_of(delivery) is YEARS else "landing_quarter",
         asset_selection=_of_one_kind(delivery, graph) if graph else None,
-        partition_key=delivery.periods[0] if len(delivery.periods) == 1 else None,
+        partition_key=periods[0] if len(periods) == 1 else None,
         tags=tags,
     )
+
+
+def _partitions_of(delivery: Delivery) -> dg.TimeWindowPartitionsDefinition | None:
+    return {0: None, len("2020"): YEARS, len("2020-01"): QUARTERS}[len(min(delivery.periods, default=""))]
 
 
 def _of_one_kind(delivery: Delivery, graph: dg.AssetGraph) -> list[dg.AssetKey]:
@@ -148,6 +174,5 @@ def _of_one_kind(delivery: Delivery, graph: dg.AssetGraph) -> list[dg.AssetKey]:
     What is partitioned otherwise (weights that need a new RTI panel, pay that needs a new LFS quarter) is left to its
     own job or backfill.
     """
-    wanted = {0: None, len("2020"): YEARS, len("2020-01"): QUARTERS}[len(min(delivery.periods, default=""))]
     keys = sorted(first_assets(delivery).resolve(graph))
-    return [key for key in keys if graph.get(key).partitions_def in (None, wanted)]
+    return [key for key in keys if graph.get(key).partitions_def in (None, _partitions_of(delivery))]
