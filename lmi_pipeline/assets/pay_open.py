@@ -16,7 +16,7 @@ from lmi_pipeline.release.pay_charts import chart_interval_coverage, chart_publi
 from lmi_pipeline.storage.lake import Lake
 
 UNIT_GROUP, INTERVAL = "est_pay__yearly_unit_group", "est_pay__yearly_interval"
-VERSION = "1"
+VERSION = "2"
 FEWEST_MEANS = 60
 LEFT_OUT, REPEATS = 0.2, 5
 _BANDS = "all"
@@ -66,7 +66,7 @@ def _wide(published: pd.DataFrame, measure: str) -> pd.DataFrame:
     cvs = rows.pivot(index="occupation_code", columns="statistic", values="cv_percent")
     bands = rows[rows["statistic"] == "mean"].set_index("occupation_code")["quality_band"]
     found = values[["mean", "median", "job_count"]].join(bands)
-    return found.assign(cv_percent=cvs["mean"], median_cv_percent=cvs["median"])
+    return found.assign(cv_percent=cvs["mean"], median_cv_percent=cvs["median"], job_count_cv_percent=cvs["job_count"])
 
 
 def sheets(inputs: PayInputs, bases: Sequence[str], sexes: Sequence[str], patterns: Sequence[str]) -> Iterator[Sheet]:

@@ -72,8 +72,10 @@ def estimate_open_pay(
     ----------
     cells : DataFrame
         One row for each unit group of one SOC edition: ``occupation`` (four digits), ``mean`` (above 0; nan where
-        suppressed), ``job_count`` (jobs; nan where suppressed), and where there ``cv_percent``, ``quality_band`` and
-        the columns named below. Of one table, year, sex and working pattern.
+        suppressed), ``job_count`` (jobs; nan where suppressed), and where there ``cv_percent``, ``quality_band``,
+        ``job_count_cv_percent`` and the columns named below. Of one table, year, sex and working pattern. The
+        coefficient of variation of the number of jobs tells how many are in the sample: those of pay are moderated by
+        it (`open_pay_variances`), and taken as they are without it.
     covariates : sequence of str
         Positive columns that predict the mean and whose sampling error has little to do with that of the mean (mean
         paid hours beside weekly pay). A cell uses those it has.
@@ -100,7 +102,7 @@ def estimate_open_pay(
         Absent columns, codes that are not four digits or repeated, numbers that are not above 0, no coefficient of
         variation at all, or fewer than 40 published means.
     """
-    data = PayCells.of(cells, [*covariates, *same_sample], size_edges)
+    data = PayCells.of(cells, [*covariates, *same_sample], size_edges, coverage)
     models = PayModels(data, coverage, seed)
     frame = _empty(data, cells)
     published = np.isfinite(data.y)

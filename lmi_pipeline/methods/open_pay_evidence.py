@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lmi_pipeline.errors import MethodError
+from lmi_pipeline.methods.open_pay_variances import moderated_cvs
 from lmi_pipeline.methods.tables import FloatArray, floats
 
 IntArray = NDArray[np.int64]
@@ -90,7 +91,7 @@ def complete_cvs(cells: pd.DataFrame) -> tuple[FloatArray, NDArray[np.str_]]:
     MethodError
         Negative coefficients, or no coefficient and no band at all.
     """
-    published = _column(cells, "cv_percent")
+    published = optional_column(cells, "cv_percent")
     if (published < 0).any():
         raise MethodError(f"open pay: {int((published < 0).sum())} of {len(cells)} cv_percent are negative")
     bands = cells["quality_band"].map(_upper_middle) if "quality_band" in cells else pd.Series(np.nan, cells.index)
@@ -100,20 +101,20 @@ def complete_cvs(cells: pd.DataFrame) -> tuple[FloatArray, NDArray[np.str_]]:
         raise MethodError(
             f"open pay: none of {len(cells)} cells has a coefficient of variation or a quality band; read the b table"
         )
-    imputed = _curve(known, _column(cells, "job_count"))
-    hidden = ~np.isfinite(_column(cells, "mean"))
+    imputed = _curve(known, optional_column(cells, "job_count"))
+    hidden = ~np.isfinite(optional_column(cells, "mean"))
     imputed = np.where(hidden, np.maximum(imputed, UNPUBLISHED_CV), imputed)
     source = np.where(np.isfinite(published), "published", np.where(np.isfinite(from_band), "band", "imputed"))
     return np.maximum(np.where(np.isfinite(known), known, imputed), _LOWEST_CV), source.astype(np.str_)
 
 
-def evidence_cvs(cells: pd.DataFrame, name: str, own: FloatArray) -> FloatArray:
+def evidence_cvs(cells: pd.DataFrame, name: str, own: FloatArray, sizes: FloatArray, coverage: float) -> FloatArray:
     """Coefficient of variation, in per cent, of a published column of the same jobs.
 
-    From the column ``<name>_cv_percent`` where it is there; else that of the cell's own mean (`own`), and 20 at most,
-    for the column would not have been published with more.
+    From the column ``<name>_cv_percent``, moderated, where it is there; else that of the cell's own mean (`own`), and
+    20 at most, for the column would not have been published with more.
     """
-    given = _column(cells, f"{name}_cv_percent")
+    given = moderated_cvs(optional_column(cells, f"{name}_cv_percent"), sizes, coverage)
     return np.maximum(np.where(np.isfinite(given), given, np.minimum(own, UNPUBLISHED_CV)), _LOWEST_CV)
 
 
@@ -138,7 +139,8 @@ def _curve(cvs: FloatArray, jobs: FloatArray) -> FloatArray:
     return np.where(np.isfinite(jobs) & (jobs > 0), np.exp(level + slope * np.log(safe)), middle)
 
 
-def _column(cells: pd.DataFrame, name: str) -> FloatArray:
+def optional_column(cells: pd.DataFrame, name: str) -> FloatArray:
+    """Values of a column, (n,); not a number without it."""
     if name not in cells:
         return np.full(len(cells), np.nan)
     return floats(cells[name].to_numpy(dtype=float, na_value=np.nan))

@@ -17,8 +17,10 @@ from lmi_pipeline.methods.open_pay_evidence import (
     evidence_cvs,
     log_variance,
     nested_means,
+    optional_column,
     parent_groups,
 )
+from lmi_pipeline.methods.open_pay_variances import moderated_cvs, sample_sizes
 from lmi_pipeline.methods.tables import FloatArray, floats, require_columns, require_unique
 
 BoolArray = NDArray[np.bool_]
@@ -30,6 +32,7 @@ _CELLS_PER_COLUMN = 4
 _DEPENDENT = 1e-8
 _FIRST_COVARIATE = 4  # after the constant and the means of three levels
 _TABLE = "open pay"
+SIZE_COLUMN = "job_count_cv_percent"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +45,9 @@ class PayCells:
     y : ndarray
         Log of the published mean; nan where there is none.
     variances : ndarray
-        Sampling variance of y.
+        Sampling variance of y, from moderated coefficients of variation.
     cv_percent : ndarray
+        As published or completed.
     cv_source : ndarray of str
     bands : ndarray of int64
         Size band.
@@ -71,7 +75,9 @@ class PayCells:
     groups: IntArray
 
     @classmethod
-    def of(cls, cells: pd.DataFrame, names: Sequence[str], size_edges: Sequence[float]) -> PayCells:
+    def of(
+        cls, cells: pd.DataFrame, names: Sequence[str], size_edges: Sequence[float], coverage: float = 0.8
+    ) -> PayCells:
         """Check and convert a frame of cells; see `open_pay.estimate_open_pay` for its columns and the errors."""
         require_columns(cells, ["occupation", "mean", "job_count", *names], _TABLE)
         require_unique(cells, ["occupation"], _TABLE)
@@ -85,19 +91,22 @@ class PayCells:
                 f"{_TABLE}: {int(np.isfinite(y).sum())} of {len(y)} means are published, at least {_FEWEST} are needed"
             )
         cvs, source = complete_cvs(cells)
+        sizes = sample_sizes(optional_column(cells, SIZE_COLUMN))
+        own = np.where(source == "published", moderated_cvs(optional_column(cells, "cv_percent"), sizes, coverage), cvs)
+        errors = {name: evidence_cvs(cells, name, own, sizes, coverage) for name in names}
         groups = parent_groups(occupations)
         covariates = {name: _logs(cells, name) for name in names}
         return cls(
             occupations=occupations,
             y=y,
-            variances=log_variance(cvs),
+            variances=log_variance(own),
             cv_percent=cvs,
             cv_source=source,
             bands=size_bands(cells["job_count"].to_numpy(dtype=float, na_value=np.nan), size_edges),
             band_count=len(size_edges) + 1,
             covariates=covariates,
             relatives={name: nested_means(logs, groups)[:, -1] for name, logs in covariates.items()},
-            evidence_errors={name: np.sqrt(log_variance(evidence_cvs(cells, name, cvs))) for name in names},
+            evidence_errors={name: np.sqrt(log_variance(cv)) for name, cv in errors.items()},
             groups=groups,
         )
 
