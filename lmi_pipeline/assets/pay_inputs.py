@@ -14,6 +14,7 @@ from lmi_pipeline.assets.inputs import newest_edition
 from lmi_pipeline.assets.survey import fingerprint
 from lmi_pipeline.errors import MethodError
 from lmi_pipeline.methods.cell_grid import GridCodes
+from lmi_pipeline.sources.ashe.names import PROVISIONAL, REVISED, UNSTATED
 from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake, slice_text
 
@@ -124,7 +125,7 @@ class PayInputs:
         return found
 
     def published_of(self, year: int) -> pd.DataFrame:
-        """Published rows of a year, of the newest release of each table; read once."""
+        """Published rows of a year, of the newest release of each table in each edition of SOC; read once."""
         if year not in self._published:
             self._published[year] = self._read_published(year)
         return self._published[year]
@@ -136,8 +137,9 @@ class PayInputs:
         frame = self.lake.read(PUBLISHED, where={"release": releases, "year": year})
         tables = ["ashe_table", "soc_edition"]
         there = frame[[*tables, "release"]].drop_duplicates()
-        newest = there.loc[there["release"].map(_finality).groupby([there[name] for name in tables]).idxmax()]
-        return frame.merge(newest, on=[*tables, "release"]).reset_index(drop=True)
+        place = {release: number for number, release in enumerate(sorted(releases, key=_finality))}
+        newest = there.iloc[there["release"].map(place).argsort()].drop_duplicates(tables, keep="last")
+        return frame.merge(newest, on=[*tables, "release"])
 
     def has_tables(self) -> bool:
         """Whether there is a published table of the year."""
@@ -217,9 +219,10 @@ class PayInputs:
         return self._prints[table].get(slice_text({column: value}), "")
 
 
-def _finality(release: str) -> tuple[bool, str]:
-    """Order of the releases of a year: provisional before revised."""
-    return "provisional" not in release, release
+def _finality(release: str) -> tuple[int, str]:
+    """Order of the releases of a year: provisional, not stated, revised; a re-issue (``name+hash``) after its own."""
+    _, _, kind = release.partition("-")
+    return (PROVISIONAL, UNSTATED, REVISED).index(kind.partition("+")[0]), release
 
 
 def _bounded(values: pd.Series, basis: str) -> pd.Series:

@@ -73,12 +73,14 @@ def _newest(raw: pd.DataFrame) -> pd.DataFrame:
     return raw[raw["edition"] == raw["year"].map(newest)]
 
 
-def _age(edition: str) -> tuple[int, int, str]:
-    match = NAME.fullmatch(edition)
+def _age(edition: str) -> tuple[int, int, str, str]:
+    """Order of editions; other bytes under a name that was held already (``name+hash``) come after it."""
+    name, _, reissue = edition.partition("+")
+    match = NAME.fullmatch(name)
     if match is None:
         raise SourceError(f"edition {edition!r} is not named like ashe_2019_2020_gb_v18")
     version = match["version"]
-    return int(match["last"]), int(version) if version.isdigit() else 0, version
+    return int(match["last"]), int(version) if version.isdigit() else 0, version, reissue
 
 
 def _job_id(jobs: pd.DataFrame) -> pd.Series:

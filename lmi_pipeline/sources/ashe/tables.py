@@ -137,15 +137,17 @@ def _data_rows(sheet: Sheet, header: int) -> list[int]:
 
 
 def _codes(sheet: Sheet, rows: list[int]) -> list[str | None]:
-    for row in rows:
-        if not isinstance(sheet.rows[row][1], str):
-            raise sheet.error(
-                f"the code column holds a number ({sheet.text(row, 0)!r} has the code {sheet.text(row, 1)}); codes are"
-                " text, as numbers their leading zeros and their decimal points cannot be told",
-                row,
-                1,
-                hint="Take the publisher's file, not one that was saved from a spreadsheet or a data frame.",
-            )
+    numbers = [row for row in rows if not isinstance(sheet.rows[row][1], str)]
+    if numbers:
+        row = numbers[0]
+        raise sheet.error(
+            f"the code column holds a number in {len(numbers)} of {len(rows)} rows ({sheet.text(row, 0)!r} has the code"
+            f" {sheet.text(row, 1)}); codes are text, as numbers their leading zeros and decimal points cannot be"
+            " told.",
+            row,
+            1,
+            hint="Take the publisher's file, not one that was saved from a spreadsheet or a data frame.",
+        )
     return [sheet.text(row, 1) or None for row in rows]
 
 
