@@ -49,14 +49,16 @@ class Session:
         return first, last
 
     def years_for(self, first: str | None, last: str | None) -> tuple[str, str]:
-        """Years to run: those the vault has an ASHE file for, among those asked for (a quarter means its year).
+        """Years to run: those the vault has an ASHE file for (records or tables), among those asked for.
+
+        A quarter means its year.
 
         Raises
         ------
         LmiError
             There is none.
         """
-        there = self.runner.periods_in_vault(self.workspace, "ashe", whole=False)
+        there = self.runner.years_in_vault(self.workspace, "ashe")
         chosen = [year for year in there if (first or year)[:4] <= year <= (last or year)[:4]]
         if not chosen:
             span = f"it has {there[0]} to {there[-1]}" if there else "it has none at all"

@@ -16,7 +16,7 @@ import dagster as dg
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import LmiError
 from lmi_pipeline.orchestration.intake import active_ledger
-from lmi_pipeline.orchestration.partitions import YEARS
+from lmi_pipeline.orchestration.partitions import FIRST_YEAR, YEARS
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.sources.base import PERIODS_APART
 
@@ -144,6 +144,17 @@ def periods_in_vault(workspace: Workspace, source: str, *, whole: bool = True) -
     return sorted({period for held in periods.astype(str) for period in held.split(PERIODS_APART)})
 
 
+def years_in_vault(workspace: Workspace, source: str) -> list[str]:
+    """Years from the first partition on for which the vault has a file in force: of their records, or a table.
+
+    A published table fills no partition; its year begins its release (``2021-provisional``).
+    """
+    ledger = active_ledger(workspace, source)
+    published = ledger.loc[ledger["period"].isna(), "release"].astype(str).str[: len(FIRST_YEAR)]
+    found = {*periods_in_vault(workspace, source, whole=False), *published}
+    return sorted(year for year in found if year >= FIRST_YEAR)
+
+
 def execute(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
@@ -220,5 +231,5 @@ def _reason(event: dg.DagsterEvent, step: str) -> str:
         error = error.cause
     ours = {LmiError.__name__, *(kind.__name__ for kind in LmiError.__subclasses__())}
     told = next((e for e in chain if e.cls_name in ours), chain[-1] if chain else None)
-    text = " ".join(told.message.split()) if told else "failed"
+    text = " ".join(line.strip() for line in told.message.splitlines()) if told else "failed"
     return f"{step}: {text.removeprefix(f'{LmiError.__module__}.')}"
