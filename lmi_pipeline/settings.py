@@ -18,7 +18,7 @@ _KNOWN = {
     "LMI_SOURCES": "synthetic or landing, then source:mode exceptions, e.g. synthetic,rti:landing",
     "LMI_SCALE": "size of the synthetic UK: small or uk",
     "LMI_SEED": "seed of the synthetic UK",
-    "LMI_PAY_MODE": "secure (from ASHE microdata), open (from published tables alone), or auto: secure where there are any",
+    "LMI_PAY_MODE": "secure (ASHE microdata), open (published tables alone) or auto: secure for years with microdata",
     "LMI_DATABASE_URL": "SQLAlchemy URL of the release database (default: a SQLite file in each release)",
     "LMI_AUTOMATION": "on turns the schedule and the landing sensor on",
 }
@@ -41,7 +41,7 @@ class Settings:
     scale, seed : str, int
         Of the synthetic UK.
     pay_mode : str
-        Whether pay is estimated from microdata (secure), from published tables alone (open), or as a year allows (auto).
+        Whether pay is estimated from microdata (secure), published tables alone (open), or as a year allows (auto).
     database_url : str or None
         Release database; None is a SQLite file in each release.
     automation : bool

@@ -170,7 +170,8 @@ def _shown(lake: Lake, years: Sequence[int]) -> dict[str, object]:
     }
     fit = lake.read(FIT, where={"year": max(years)})
     told = fit[fit["statistic"].isin(_TOLD)]
-    table = told.pivot(index=["pay_basis", "working_pattern"], columns="statistic", values="statistic_value").round(4)
+    table = told.pivot(index=["pay_basis", "working_pattern"], columns="statistic", values="statistic_value")
+    table = table[[name for name in _TOLD if name in table.columns]].round(4)
     head = "| basis | pattern | " + " | ".join(table.columns) + " |\n|" + "---|" * (len(table.columns) + 2) + "\n"
     rows = [
         f"| {' | '.join(key)} | " + " | ".join(f"{v:,.4g}" for v in row) + " |"
