@@ -140,8 +140,11 @@ def landing_sensor(jobs: Mapping[str, dg.UnresolvedAssetJobDefinition], *, runni
         if not deliveries:
             return dg.SkipReason("; ".join(remarks) or "nothing new in data/landing")
         graph = context.repository_def.asset_graph if context.repository_def else None
-        requests = [request for delivery in deliveries if (request := _request(delivery, graph))]
-        return dg.SensorResult(run_requests=requests)
+        requests = [_request(delivery, graph) for delivery in deliveries]
+        for delivery, request in zip(deliveries, requests, strict=True):
+            if request is None:
+                context.log.info(f"{delivery.file_name} is of times before the first partition; nothing runs")
+        return dg.SensorResult(run_requests=[request for request in requests if request])
 
     return landing
 
