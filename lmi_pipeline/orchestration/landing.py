@@ -143,7 +143,7 @@ def landing_sensor(jobs: Mapping[str, dg.UnresolvedAssetJobDefinition], *, runni
         requests = [_request(delivery, graph) for delivery in deliveries]
         for delivery, request in zip(deliveries, requests, strict=True):
             if request is None:
-                context.log.info(f"{delivery.file_name} is of times before the first partition; nothing runs")
+                context.log.info("%s is of times before the first partition; nothing runs", delivery.file_name)
         return dg.SensorResult(run_requests=[request for request in requests if request])
 
     return landing
