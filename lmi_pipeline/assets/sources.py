@@ -203,8 +203,14 @@ def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
 
         def make(period: str) -> pd.DataFrame:
             frames = []
-            for file in files[period]:
-                frame, said = _read(file)
+            for place, file in enumerate(files[period]):
+                try:
+                    frame, said = _read(file)
+                except SourceError:
+                    if not _is_reissued(file, files[period][place + 1 :]):
+                        raise
+                    notes[f"{file.file_name}: cannot be read and is left out; it was delivered anew"] = None
+                    continue
                 frames.append(_rows_of_period(frame, period_column, period)[columns])
                 notes.update(dict.fromkeys(f"{file.file_name}: {note}" for note in said))
             return pd.concat(frames, ignore_index=True)
@@ -218,6 +224,12 @@ def _microdata_asset(source: Source, table_name: str) -> dg.AssetsDefinition:
         return _with_notes(result, notes)
 
     return persons
+
+
+def _is_reissued(file: VaultFile, later: Iterable[VaultFile]) -> bool:
+    """Whether one of the later files is the same release with other bytes (``release+hash``)."""
+    name = file.identity.release.partition("+")[0]
+    return any(found.identity.release.startswith(f"{name}+") for found in later)
 
 
 def _rows_of_period(frame: pd.DataFrame, column: str, period: str) -> pd.DataFrame:

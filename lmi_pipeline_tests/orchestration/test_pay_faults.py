@@ -125,6 +125,17 @@ def test_bad_records_when_landed_beside_good_ones_then_named_error_and_nothing_i
     assert set(rows["calibration_weight"]) == {WEIGHT, 99.0}
 
 
+def test_bad_records_when_delivered_anew_under_the_same_name_then_read_without_the_bad_file(pipeline):
+    for wrong in (0.0, -1.0, 88.0):
+        jobs(2021, calwght=[wrong, 99.0]).to_csv(landed(pipeline) / BAD, index=False)
+        result = run(pipeline, *JOBS)
+        assert result.exit_code == (0 if wrong > 0 else 1), result.output
+    rows = pipeline.lake.read(JOBS[1], where={"year": 2021})
+    assert sorted(rows["calibration_weight"]) == [88.0, 99.0]
+    assert "left out; it was delivered anew" in metadata(pipeline, JOBS[0])["reader_notes"]
+    assert run(pipeline, *JOBS).exit_code == 0
+
+
 def test_numeric_codes_when_a_table_is_landed_then_named_error_and_nothing_is_written(pipeline):
     before, made = versions(pipeline, PUBLISHED), books.sheets("14a")
     numeric_codes(made)
