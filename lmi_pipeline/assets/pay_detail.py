@@ -144,7 +144,7 @@ def _from_tables(inputs: PayInputs, areas: Sequence[str]) -> pd.DataFrame:
 
 def has_year_before(inputs: PayInputs) -> bool:
     """Whether there is something to compare a year with, in the same mode."""
-    if inputs.is_secure:
+    if inputs.uses_records:
         return inputs.year - 1 in inputs.years
     return not _from_tables(inputs, (UNITED_KINGDOM,)).empty
 

@@ -80,6 +80,11 @@ class PayInputs:
         return [year for year in range(self.year - _POOLED_YEARS + 1, self.year + 1) if str(year) in held]
 
     @property
+    def uses_records(self) -> bool:
+        """Whether there are job records of the year, and they may be used."""
+        return self.year in self.years and self.mode != "open"
+
+    @property
     def is_secure(self) -> bool:
         """Whether the estimates rest on job records.
 
@@ -88,13 +93,12 @@ class PayInputs:
         MethodError
             They are asked for, and the year has none.
         """
-        there = self.year in self.years
-        if self.mode == "secure" and not there:
+        if self.mode == "secure" and not self.uses_records:
             raise MethodError(
                 f"pay of {self.year}: LMI_PAY_MODE is secure and {JOB} has no records of the year; put the file in"
                 " data/landing/ashe, or set LMI_PAY_MODE=auto"
             )
-        return there and self.mode != "open"
+        return self.uses_records
 
     @property
     def pay_mode(self) -> str:
@@ -199,14 +203,14 @@ class PayInputs:
     def synthetic(self, *, survey: bool = True) -> str:
         """Whether what was read is synthetic."""
         flags = [self.published["synthetic"]]
-        flags += [self.jobs["synthetic"]] if self.is_secure else []
+        flags += [self.jobs["synthetic"]] if self.uses_records else []
         flags += [self.employees["synthetic"]] if survey else []
         return combine_synthetic(*flags)
 
     def made_from(self, version: str, *, survey: bool = True) -> str:
         """Hash of everything the estimates of the year are made from."""
         parts = [version, self.mode, str(self.year)]
-        tables: dict[str, Iterable[str]] = {JOB: map(str, [*self.years])} if self.is_secure else {}
+        tables: dict[str, Iterable[str]] = {JOB: map(str, [*self.years])} if self.uses_records else {}
         parts += [self._print(table, "year", value) for table, values in tables.items() for value in values]
         if survey:
             parts += [self._print(table, "quarter", value) for table in (PERSON, WEIGHT) for value in self.quarters]
