@@ -16,7 +16,7 @@ from lmi_pipeline.release.pay_charts import chart_interval_coverage, chart_publi
 from lmi_pipeline.storage.lake import Lake
 
 UNIT_GROUP, INTERVAL = "est_pay__yearly_unit_group", "est_pay__yearly_interval"
-VERSION = "2"
+VERSION = "3"
 FEWEST_MEANS = 60
 LEFT_OUT, REPEATS = 0.2, 5
 _BANDS = "all"
@@ -91,7 +91,8 @@ def sheets(inputs: PayInputs, bases: Sequence[str], sexes: Sequence[str], patter
 
 def _sheet(tables: dict[str, pd.DataFrame], edition: str, basis: str, sex: str, pattern: str) -> Sheet:
     cells = tables[basis]
-    hours = ("hours",) if basis != "hours" and "hours" in tables else ()
+    # Part-time hours vary as much as pay: their sampling error is that of weekly pay over again.
+    hours = ("hours",) if basis != "hours" and "hours" in tables and pattern == "full_time" else ()
     others = tuple(other for other in tables if other not in (basis, *hours))
     for other in (*hours, *others):
         help_ = tables[other][["mean", "cv_percent"]].set_axis([other, f"{other}_cv_percent"], axis=1)

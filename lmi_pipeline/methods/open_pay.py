@@ -78,7 +78,8 @@ def estimate_open_pay(
         it (`open_pay_variances`), and taken as they are without it.
     covariates : sequence of str
         Positive columns that predict the mean and whose sampling error has little to do with that of the mean (mean
-        paid hours beside weekly pay). A cell uses those it has.
+        paid hours beside weekly pay of full-time jobs; not where part-timers are among them, whose pay varies with
+        their hours). A cell uses those it has.
     same_sample : sequence of str
         Positive columns from the same jobs (median, percentiles, hourly pay beside weekly pay, the same occupation's
         full-time mean). Only cells without a published mean use them. Their coefficients of variation are taken from
