@@ -32,8 +32,8 @@ def _term(fitted: PayEquation, term: str) -> pd.DataFrame:
     return fitted.terms[fitted.terms["term"] == term].set_index("level")
 
 
-def test_coefficients_agree_with_statsmodels_on_the_kept_columns(drawn: Drawn, fitted: PayEquation) -> None:
-    jobs = drawn.jobs
+def _dense(jobs: pd.DataFrame) -> pd.DataFrame:
+    """Every column of the design as a dummy, named as in the terms."""
     parts = {
         "occupation.sex": jobs["occupation"] + " | " + jobs["sex"],
         "occupation.time": jobs["occupation"] + " | " + jobs["year"].astype(str),
@@ -43,7 +43,12 @@ def test_coefficients_agree_with_statsmodels_on_the_kept_columns(drawn: Drawn, f
     x = pd.concat(
         [pd.get_dummies(levels, dtype=float).add_prefix(f"{term}: ") for term, levels in parts.items()], axis=1
     )
-    x = x.assign(**{"age: age": jobs["age_years"], "age_squared: age_squared": jobs["age_years"] ** 2})
+    return x.assign(**{"age: age": jobs["age_years"], "age_squared: age_squared": jobs["age_years"] ** 2})
+
+
+def test_coefficients_agree_with_statsmodels_on_the_kept_columns(drawn: Drawn, fitted: PayEquation) -> None:
+    jobs = drawn.jobs
+    x = _dense(jobs)
     kept = fitted.terms[fitted.terms["standard_error"] > 0]
     names = kept["term"] + ": " + kept["level"]
     logs = np.log(jobs["y"] * jobs["year"].map(DEFLATOR))
@@ -155,16 +160,7 @@ def test_a_year_without_deflator_or_a_missing_column_is_named(drawn: Drawn) -> N
 def test_gamma_when_asked_for_then_the_coefficients_of_statsmodels_and_no_smearing(drawn: Drawn) -> None:
     jobs = drawn.jobs
     fitted = fit_pay_equation(jobs, codes=drawn.grid, year=2020, deflator=DEFLATOR, gamma=True, poisson=False)
-    parts = {
-        "occupation.sex": jobs["occupation"] + " | " + jobs["sex"],
-        "occupation.time": jobs["occupation"] + " | " + jobs["year"].astype(str),
-        "region": jobs["region_gss"],
-        "industry.time": jobs["industry_75"] + " | " + jobs["year"].astype(str),
-    }
-    x = pd.concat(
-        [pd.get_dummies(levels, dtype=float).add_prefix(f"{term}: ") for term, levels in parts.items()], axis=1
-    )
-    x = x.assign(**{"age: age": jobs["age_years"], "age_squared: age_squared": jobs["age_years"] ** 2})
+    x = _dense(jobs)
     kept = fitted.terms[fitted.terms["standard_error"] > 0]
     names = kept["term"] + ": " + kept["level"]
     family = sm.families.Gamma(link=sm.families.links.Log())
