@@ -21,7 +21,7 @@ from lmi_pipeline.storage.lake import Lake
 
 FACTOR, RECONCILIATION = "est_pay__yearly_factor", "est_pay__yearly_reconciliation"
 PAY_CELL, HOURS_CELL = "est_pay__yearly_cell", "est_hours__yearly_cell"
-VERSION = "2"
+VERSION = "3"
 FACTORS_IN_RANGE = "factors_in_range"
 _REPORT = {
     "margin": "margin_name",

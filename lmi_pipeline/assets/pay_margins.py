@@ -9,9 +9,11 @@ import pandas as pd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.assets.pay_inputs import MEASURES, SOC
+from lmi_pipeline.methods.open_pay_variances import moderated_cvs, sample_sizes
 from lmi_pipeline.methods.pay_reconciliation import PublishedMargin
 
 OCCUPATION, REGION_OCCUPATION, INDUSTRY = "14.", "3.", "16."
+_COVERAGE = 0.8
 _TO_NAMES = {
     "occupation_code": "occupation",
     "area_code": "region",
@@ -55,7 +57,12 @@ def published_margins(published: pd.DataFrame, basis: str) -> list[PublishedMarg
     Occupation; occupation by working pattern; region by sub-major group; industry; sex by working pattern.
     """
     occupation = _rows(published, OCCUPATION, basis, "mean")
-    unit_groups = occupation[occupation["occupation"].str.len() == 4]
+    unit_groups = _moderated(
+        *(
+            rows[rows["occupation"].str.len() == 4]
+            for rows in (occupation, _rows(published, OCCUPATION, basis, "job_count"))
+        )
+    )
     region = _rows(published, REGION_OCCUPATION, basis, "mean")
     region = region[(region["occupation"].str.len() == 2) & region["region"].isin(catalog.codes("region"))]
     whole = _all(occupation, occupation="all")
@@ -71,6 +78,21 @@ def published_margins(published: pd.DataFrame, basis: str) -> list[PublishedMarg
         _margin("sex_pattern", ["sex", "pattern"], _split(_split(whole, "sex"), "pattern")),
     ]
     return [margin for margin in margins if margin.frame["mean"].notna().any()]
+
+
+def _moderated(means: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Means with coefficients of variation moderated by the number of jobs they rest on, sheet by sheet.
+
+    A few jobs that happen to be alike make a mean look precise; it should not be met exactly for that.
+    """
+    keys = ["occupation", "sex", "pattern"]
+    frame = means.merge(counts[[*keys, "cv"]].rename(columns={"cv": "size_cv"}), on=keys, how="left")
+    for place in frame.groupby(["sex", "pattern"]).indices.values():
+        rows = frame.index[place]
+        sizes = sample_sizes(frame.loc[rows, "size_cv"].to_numpy(dtype=float))
+        cv = frame.loc[rows, "cv"].to_numpy(dtype=float)
+        frame.loc[rows, "cv"] = moderated_cvs(cv, np.where(np.isfinite(cv), sizes, np.nan), _COVERAGE)
+    return frame.drop(columns="size_cv")
 
 
 def _split(frame: pd.DataFrame, column: str) -> pd.DataFrame:
