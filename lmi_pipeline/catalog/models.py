@@ -46,11 +46,17 @@ class Check(Entry):
 
 
 class Table(Entry):
-    """One table: asset name = table name = SQL file name."""
+    """One table: asset name = table name = SQL file name.
+
+    ``method`` says in one to three plain sentences how its numbers are made, for readers who do not program;
+    ``references`` are where the method was published.
+    """
 
     name: str = Field(pattern=r"^(vault|raw|core|est|out)_[a-z0-9]+__[a-z0-9_]+$")
     title: str
     description: str
+    method: str = ""
+    references: tuple[str, ...] = ()
     subject: str
     grain: str
     key: tuple[str, ...]
