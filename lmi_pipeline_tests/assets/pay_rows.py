@@ -82,6 +82,8 @@ def person(**columns: Any) -> dict[str, Any]:
         "soc2020_code": None,
         "sic2007_section": "A",
         "sic2007_division": "01",
+        "last_soc2010_code": None,
+        "last_sic2007_division": None,
         "qualification_6": "degree",
         "hourly_pay_gbp": 16.0,
         "weekly_pay_gbp": 600.0,

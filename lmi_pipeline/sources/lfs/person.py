@@ -128,6 +128,10 @@ VARIABLES = (
     Variable("soc20m", ("SOC20M",), _never, least=1111, most=9999),
     Variable("indc07m", ("INDC07M",), codelist="sic2007_division", per_code=1000),
     Variable("inds07m", ("INDS07M",)),
+    # The last job of those not in work. Only the name SOC10L is confirmed; SOC20L and INDC07L were not seen in a file.
+    Variable("soc10l", ("SOC10L",), _never, codelist="soc2010_unit_group"),
+    Variable("soc20l", ("SOC20L",), _never, least=1111, most=9999),
+    Variable("indc07l", ("INDC07L",), _never, codelist="sic2007_division", per_code=1000),
     Variable("hiqul", ("HIQUL22D", "HIQUL15D", "HIQUL11D")),
     _amount("hourpay"),
     _amount("grsswk"),

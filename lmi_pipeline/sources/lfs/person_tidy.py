@@ -11,6 +11,7 @@ WILDCARD = "*"
 NOT_STATED = "not_stated"
 TOP_CODED_HOURS = 97
 
+_NOT_IN_WORK = ("unemployed", "inactive")
 _KEY = ["quarter", "edition", "person_key"]
 _WEIGHTS = ["analysis_weight", "analysis_weight_year", "earnings_weight", "earnings_weight_year"]
 
@@ -66,6 +67,16 @@ def _digits(values: pd.Series, width: int) -> pd.Series:
     return whole.astype("str").str.zfill(width).where(whole.notna()).astype("str")
 
 
+def _last_job(raw: pd.DataFrame) -> dict[str, pd.Series]:
+    """Unit group and division of the last job; null for those in work, whatever the file says of them."""
+    out_of_work = recode(raw["ilodefr"], "ILODEFR").isin(_NOT_IN_WORK)
+    codes = {
+        "last_soc2010_code": _digits(raw["soc10l"], 4),
+        "last_sic2007_division": _digits(raw["indc07l"], 5).str[:2],
+    }
+    return {name: values.where(out_of_work).astype("str") for name, values in codes.items()}
+
+
 def reference_day(raw: pd.DataFrame) -> pd.Series:
     """Day on which each person's reference week ends; null where a part of it is null or there is no such day."""
     parts = raw[["refwky", "refwkm", "refwkd"]].astype("float64")
@@ -107,6 +118,7 @@ def tidy_person(raw: pd.DataFrame) -> pd.DataFrame:
             "soc2020_code": _digits(newest["soc20m"], 4),
             "sic2007_section": recode(newest["inds07m"], "INDS07M"),
             "sic2007_division": _digits(newest["indc07m"], 5).str[:2].astype("str"),
+            **_last_job(newest),
             "qualification_6": recode(newest["hiqul"], "HIQUL15D"),
             "hourly_pay_gbp": newest["hourpay"].astype("float64"),
             "weekly_pay_gbp": newest["grsswk"].astype("float64"),
