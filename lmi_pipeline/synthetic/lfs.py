@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lmi_pipeline.synthetic import lfs_pay, lfs_weights, lfs_work
-from lmi_pipeline.synthetic.lfs_people import FIRST_INTAKE, WAVES, Intake, draw_intake
+from lmi_pipeline.synthetic.lfs_people import FIRST_INTAKE, WAVES, Intake, draw_intake, draw_never_worked
 from lmi_pipeline.synthetic.lfs_work import NO_ANSWER, NOT_ROUTED
 from lmi_pipeline.synthetic.margins import QUARTERS
 from lmi_pipeline.synthetic.population import SyntheticTruth, quarter_index, stream
@@ -36,6 +36,9 @@ OTHER_COUNTRIES = (
     (356, 9, 0.15), (586, 9, 0.24), (50, 9, 0.29), (566, 11, 0.34), (710, 11, 0.39), (156, 8, 0.44), (840, 13, 0.49),
     (608, 10, 0.53), (144, 9, 0.56), (404, 11, 0.59), (716, 11, 0.62), (36, 15, 0.66), (792, 6, 0.70), (364, 7, 0.75),
     (76, 14, 0.81), (504, 12, 0.86), (344, 8, 0.91), (706, 11, 0.96), (554, 15, 1.0),
+)  # fmt: skip
+WORK_COLUMNS = (
+    "ILODEFR", "INECAC05", "STATR", "FTPTWK", "PUBLICR", "SOC10M", "INDC07M", "INDS07M", "SOC10L", "INDC07L",
 )  # fmt: skip
 UK_COUNTRY, UK_GROUP = 926, 1
 CRY12_UK = np.array([921] * 9 + [924, 923, 922])
@@ -83,6 +86,8 @@ def sampled(truth: SyntheticTruth, quarter: str) -> Columns:
     level = lfs_work.qualification(people, age)
     work = lfs_work.activity(truth, quarter, people, age, rng)
     work |= lfs_work.job(people, age, work, level)
+    never_worked = np.concatenate([draw_never_worked(truth, i.number) for i in intakes])
+    work |= lfs_work.last_job(people, work, level, never_worked)
     work |= lfs_pay.hours_and_pay(truth, quarter, people, age, work, level, wave, rng)
     number = np.repeat([i.number - FIRST_INTAKE for i in intakes], [len(i) for i in intakes])
     rows = {f.name: getattr(people, f.name) for f in fields(Intake) if f.name != "number"}
@@ -156,8 +161,7 @@ def person_columns(truth: SyntheticTruth, quarter: str) -> Columns:
     columns |= _origin_columns(quarter, rows)
     columns["TEN1"] = np.where(rows["chance"][:, 0] < 0.004, NO_ANSWER, rows["tenure"])
     columns["ETHUKEUL"] = _ethnicity(rows)
-    for name in ("ILODEFR", "INECAC05", "STATR", "FTPTWK", "PUBLICR", "SOC10M", "INDC07M", "INDS07M"):
-        columns[name] = rows[name]
+    columns |= {name: rows[name] for name in WORK_COLUMNS}
     columns["HIQUL11D" if quarter < "2015-01" else "HIQUL15D"] = rows["level"]
     for name in ("HOURPAY", "GRSSWK", "TTUSHR", "TTACHR", "BUSHR"):
         columns[name] = rows[name]

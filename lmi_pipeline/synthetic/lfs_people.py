@@ -25,6 +25,7 @@ DATASET_QUARTERS = tuple(quarter for quarter in QUARTERS if quarter >= "2018-01"
 # Households whose first contact fell after face-to-face interviewing stopped were sampled in greater number.
 BOOSTED = {"2020-07": 1.7, "2020-10": 1.7, "2021-01": 1.7, "2021-04": 1.5, "2021-07": 1.5, "2021-10": 1.3}
 MEAN_RESPONSE = 0.60
+NEVER_WORKED = 1 / 6
 
 # Owned outright, mortgage, part rent, rented, rent free; by group of the household.
 TENURE_SHARE = {
@@ -80,6 +81,12 @@ def draw_intake(truth: SyntheticTruth, number: int) -> Intake:
     counts = _households_by_type(truth.population_of(quarter), households, rng)
     group, region = (a.ravel() for a in np.indices(counts.shape))
     return _persons(number, np.repeat(group, counts.ravel()), np.repeat(region, counts.ravel()), rng)
+
+
+def draw_never_worked(truth: SyntheticTruth, number: int) -> np.ndarray:
+    """Whether each person of an intake, if unemployed, has never worked."""
+    rng = stream(truth.seed, "lfs", 3, number - FIRST_INTAKE)
+    return rng.random(len(draw_intake(truth, number))) < NEVER_WORKED
 
 
 def _households_by_type(population: np.ndarray, households: int, rng: np.random.Generator) -> np.ndarray:

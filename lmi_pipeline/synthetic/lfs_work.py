@@ -14,6 +14,7 @@ from lmi_pipeline.synthetic.margins import GROUPS, QUARTERS
 from lmi_pipeline.synthetic.population import SyntheticTruth, quarter_index, quarterly_means
 
 NOT_ROUTED, NO_ANSWER = -9, -8
+ILO_UNEMPLOYED = 2
 PUBLIC_SHARE = {15: 0.92, 16: 0.68, 17: 0.62, 18: 0.15, 8: 0.1}
 
 
@@ -96,9 +97,7 @@ def job(people: Intake, age: np.ndarray, work: dict[str, np.ndarray], level: np.
     """Occupation, industry, sector and working pattern of the main job, coded as in the person file."""
     working = work["STATR"] > 0
     draw = people.latent_job
-    row = np.where(level > 0, level, len(QUALIFICATIONS)) - 1
-    occupation = job_chances.draw_occupation(row, people.sex, draw[:, 0], draw[:, 1])
-    section, division = job_chances.draw_industry(people.nationality, draw[:, 2], draw[:, 3])
+    occupation, section, division = _occupation_and_industry(people, level)
     public = draw[:, 3] < np.select([section == s for s in PUBLIC_SHARE], list(PUBLIC_SHARE.values()), 0.03)
     full_time = job_chances.draw_full_time(occupation, people.sex, age, draw[:, 4])
 
@@ -112,3 +111,27 @@ def job(people: Intake, age: np.ndarray, work: dict[str, np.ndarray], level: np.
         "PUBLICR": routed(np.where(public, 2, 1)),
         "FTPTWK": routed(np.where(full_time, 1, 2)),
     }
+
+
+def last_job(
+    people: Intake, work: dict[str, np.ndarray], level: np.ndarray, never_worked: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Occupation and industry the unemployed last worked in, coded as in the person file.
+
+    It is the job the person has in the quarters in work. Who never worked is drawn for itself, so a person who is in
+    work in one wave can be among them in the next.
+    """
+    worked = (work["ILODEFR"] == ILO_UNEMPLOYED) & ~never_worked
+    occupation, _, division = _occupation_and_industry(people, level)
+    return {
+        "SOC10L": np.where(worked, job_chances.unit_groups().codes[occupation], NOT_ROUTED),
+        "INDC07L": np.where(worked, division * 1000, NOT_ROUTED),
+    }
+
+
+def _occupation_and_industry(people: Intake, level: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Position of the unit group, section and division of everyone's job, in work or not."""
+    draw = people.latent_job
+    row = np.where(level > 0, level, len(QUALIFICATIONS)) - 1
+    occupation = job_chances.draw_occupation(row, people.sex, draw[:, 0], draw[:, 1])
+    return occupation, *job_chances.draw_industry(people.nationality, draw[:, 2], draw[:, 3])
