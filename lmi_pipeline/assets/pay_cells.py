@@ -85,12 +85,13 @@ def jobs_of(inputs: PayInputs) -> JobsCube:
 
     An employment cube can take its place: any other jobs in the same grid.
     """
+    secure = inputs.is_secure
     columns = ["occupation", "region_gss", "sex", "qualification", "industry_75", "working_pattern", "weight"]
     persons = inputs.employees[columns]
     split = qualification_split()
     known = persons["qualification"].isin(list(split))
     pairs = None
-    if inputs.is_secure:
+    if secure:
         pairs = inputs.jobs[["occupation", "industry_75"]].dropna().drop_duplicates()
         pairs = pairs.rename(columns={"industry_75": "industry"})
     cube = estimate_jobs(

@@ -47,7 +47,7 @@ def test_export_when_microdata_then_never_printed(built):
 def test_export_when_as_of_an_earlier_version_then_that_content(built, tmp_path):
     result = built.run("export", LEDGER, "--internal", "--version", "1", "--out", str(tmp_path / "l.csv"))
     assert result.exit_code == 0, result.output
-    assert len(pd.read_csv(tmp_path / "l.csv")) == 1
+    assert 0 < len(pd.read_csv(tmp_path / "l.csv")) < len(built.lake.read(LEDGER))
 
 
 def test_export_when_name_is_wrong_then_nearest_names_are_offered(built):
