@@ -20,7 +20,7 @@ ENDS = (".tab", ".sav", ".dta")
 CODED = (
     "THISWV", "AGE", "SEX", "COUNTRY", "GOVTOF2", "CRY12", "CRYOX7_EUL_Sub", "NATOX7_EUL_Sub", "TEN1", "ETHUKEUL",
     "ILODEFR", "INECAC05", "STATR", "FTPTWK", "PUBLICR", "SOC10M", "INDC07M", "INDS07M", "HIQUL15D", "IOUTCOME",
-    "REFWKD", "REFWKM", "REFWKY",
+    "SOC10L", "INDC07L", "REFWKD", "REFWKM", "REFWKY",
 )  # fmt: skip
 
 

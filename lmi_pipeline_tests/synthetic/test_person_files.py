@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2
 
 from lmi_pipeline import catalog, synthetic
 from lmi_pipeline.synthetic import lfs
@@ -62,6 +63,39 @@ def test_every_code_list_value_is_a_known_code(files: dict[str, pd.DataFrame]) -
     sections = catalog.mapping("sic2007_division", "sic2007_section")
     letters = rows.loc[rows["INDS07M"] > 0, "INDS07M"].map(lambda code: "ABCDEFGHIJKLMNOPQRSTU"[code - 1])
     assert (divisions.map(sections) == letters).all()
+
+
+def test_last_job_when_unemployed_then_a_known_code_or_never_worked(files: dict[str, pd.DataFrame]) -> None:
+    rows = pd.concat([frame[["CASENOP", "ILODEFR", "SOC10L", "INDC07L"]] for frame in files.values()])
+    unemployed = rows["ILODEFR"] == 2
+    assert (rows.loc[~unemployed, ["SOC10L", "INDC07L"]] == -9).all(axis=None)
+    last = rows[unemployed & (rows["SOC10L"] != -9)]
+    assert set(last["SOC10L"].astype(str)) <= set(catalog.codes("soc2010_unit_group"))
+    assert set((last["INDC07L"] // 1000).map("{:02d}".format)) <= set(catalog.codes("sic2007_division"))
+    never = rows[unemployed & (rows["SOC10L"] == -9)]
+    assert (never["INDC07L"] == -9).all()
+    assert 0.12 < len(never) / unemployed.sum() < 0.22
+
+
+def test_last_job_when_in_work_a_quarter_before_then_it_is_that_job(files: dict[str, pd.DataFrame]) -> None:
+    before, after = files["lfsp_js19_eul_pwt18.tab"], files["lfsp_od19_eul_pwt18.tab"]
+    both = before[before["ILODEFR"] == 1].merge(after, on=["CASENOP", "HIQUL15D"], suffixes=("", "_after"))
+    lost = both[both["SOC10L_after"] > 0]
+    assert len(lost) > 20
+    assert (lost["SOC10L_after"] == lost["SOC10M"]).all()
+    assert (lost["INDC07L_after"] == lost["INDC07M"]).all()
+
+
+def test_last_job_when_unemployed_then_spread_over_major_groups_as_jobs_are(files: dict[str, pd.DataFrame]) -> None:
+    """Those in work and the unemployed of the same qualification have the same chances of an occupation."""
+    rows = pd.concat([frame[["CASENOP", "AGE", "HIQUL15D", "SOC10M", "SOC10L"]] for frame in files.values()
+                      if "HIQUL15D" in frame])  # fmt: skip
+    adults = rows[rows["AGE"] >= 25].drop_duplicates("CASENOP")
+    working, last = (adults[adults[name] > 0] for name in ("SOC10M", "SOC10L"))
+    share = pd.crosstab(working["HIQUL15D"], working["SOC10M"] // 1000, normalize="index")
+    expected = share.mul(last["HIQUL15D"].value_counts().reindex(share.index, fill_value=0), axis=0).sum()
+    found = (last["SOC10L"] // 1000).value_counts().reindex(expected.index, fill_value=0)
+    assert ((found - expected) ** 2 / expected).sum() < chi2.isf(1e-4, len(expected) - 1)
 
 
 def test_pwt18_reproduces_the_population_until_2019(

@@ -61,6 +61,8 @@ def respondents(true: synthetic.SyntheticTruth, quarter: str) -> pd.DataFrame:
             "employment_status": pd.Series(rows["STATR"]).map({1: "employee", 2: "self_employed"}),
             "sic2007_division": pd.Series(rows["INDC07M"] // 1000).map("{:02d}".format).where(working),
             "soc2010_code": pd.Series(rows["SOC10M"]).astype("str").where(working),
+            "last_sic2007_division": pd.Series(rows["INDC07L"] // 1000).map("{:02d}".format).where(rows["INDC07L"] > 0),
+            "last_soc2010_code": pd.Series(rows["SOC10L"]).astype("str").where(rows["SOC10L"] > 0),
             "hourly_pay_gbp": pd.Series(rows["HOURPAY"]).where(rows["HOURPAY"] > 0),
             "usual_hours_per_week": pd.Series(rows["TTUSHR"]).where(working),
         }
