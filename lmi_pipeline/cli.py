@@ -186,6 +186,21 @@ def release_verify(context: Context, version: str | None) -> None:
 
 
 @main.command()
+@click.argument("table")
+@click.argument("where", nargs=-1, metavar="[COL=VALUE]...")
+@click.option("--release", help="Version of the release, or its folder (default: the current one).")
+@_command
+def explain(context: Context, table: str, where: tuple[str, ...], release: str | None) -> None:
+    """Say where a published number comes from: files, method, weights, checks and releases.
+
+    Conditions name one row, by codes or names: region=London quarter=2020-01.
+    """
+    from lmi_pipeline.console import explain as flow
+
+    flow.explain(context, table, where, release)
+
+
+@main.command()
 @click.option("--port", type=int, default=3000, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @_command
