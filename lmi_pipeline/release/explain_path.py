@@ -142,12 +142,12 @@ def files_behind(row: Row, path: Sequence[str], inputs: Iterable[Mapping[str, An
 
 
 def _is_behind(entry: Mapping[str, Any], path: Sequence[str]) -> bool:
+    """Whether a file's layout feeds a core table of the path; without one, whether its source is named by a table."""
+    if not any(catalog.table(name).layer == "core" for name in path):
+        return any(entry["source"] in catalog.table(name).sources for name in path)
     known = catalog.sources().get(str(entry["source"]))
-    for layout in known.layouts if known else ():
-        if layout.name == entry["layout"] and {layout.raw_table, *layout.core_tables} & set(path):
-            return True
-    named = {source for name in path for source in catalog.table(name).sources}
-    return entry["source"] in named and not any(name.startswith(("raw_", "core_")) for name in path)
+    layouts = [layout for layout in known.layouts if layout.name == entry["layout"]] if known else []
+    return any(set(layout.core_tables) & set(path) for layout in layouts)
 
 
 def _is_near(entry: Mapping[str, Any], row: Row, others: Sequence[Mapping[str, Any]]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -174,7 +175,7 @@ def _meant(table: str, frame: pd.DataFrame, column: str, texts: Mapping[str, str
     meant = [value for value in there if _folded(words[value]) == plain or _folded(str(value)) == plain]
     if not meant:
         raise ReleaseError(
-            f"table '{table}', column '{column}': no '{texts[column]}'; {_nearest(texts[column], words)}"
+            f"table '{table}', column '{column}': no '{texts[column]}'; {_nearest(column, texts[column], words)}"
         )
     return meant
 
@@ -205,14 +206,33 @@ def _folded(text: str) -> str:
     return " ".join(text.casefold().replace("-", " ").split())
 
 
-def _nearest(text: str, words: Mapping[Any, str]) -> str:
-    shown = {_folded(str(value)): value for value in words} | {_folded(name): v for v, name in words.items() if name}
-    close = [shown[match] for match in get_close_matches(_folded(text), shown, n=SHOWN, cutoff=0.5)]
-    inside = [value for folded, value in shown.items() if _folded(text) and _folded(text) in folded]
-    near = list(dict.fromkeys([*inside, *close]))[:_NEAR]
+def _nearest(column: str, text: str, words: Mapping[Any, str]) -> str:
+    near = _near_in_order(text, list(words)) if _is_ordered(column) else _near_in_spelling(text, words)
     head = "nearest are" if near else "there are"
     listed = near or list(words)[:SHOWN]
     return f"{head} {'; '.join(_with_name(value, words[value]) for value in listed)}"
+
+
+def _is_ordered(column: str) -> bool:
+    entry = catalog.columns().get(column)
+    return column in (*QUARTERS, "month", "year_ending") or (entry is not None and entry.type in ("integer", "float"))
+
+
+def _near_in_order(text: str, values: list[Any]) -> list[Any]:
+    """Values beside the place a text would have among them."""
+    ordered = sorted(values)
+    typed = type(ordered[0])(quarter_code(text)) if ordered else text
+    place = bisect_left(ordered, typed)
+    first = max(0, min(place - _NEAR // 2, len(ordered) - _NEAR))
+    return ordered[first : first + _NEAR]
+
+
+def _near_in_spelling(text: str, words: Mapping[Any, str]) -> list[Any]:
+    shown = {_folded(str(value)): value for value in words} | {_folded(name): v for v, name in words.items() if name}
+    asked = _folded(text)
+    inside = [value for folded, value in shown.items() if asked and asked in folded]
+    close = [shown[match] for match in get_close_matches(asked, shown, n=SHOWN, cutoff=0.5)]
+    return list(dict.fromkeys([*inside, *close]))[:_NEAR]
 
 
 def _with_name(value: object, name: str) -> str:

@@ -18,7 +18,7 @@ _BANNERS = {
     "mixed": "PARTLY SYNTHETIC DATA. Some of the files behind this number are made up. Do not use it as a fact.",
 }
 _LAYERS = {
-    "raw": "The files read as they were issued, cell by cell; nothing is changed.",
+    "raw": "The files are read as they were issued, cell by cell; nothing is changed.",
     "core": "The figures of the files under our names and codes; nothing is estimated.",
     "est": "An estimate made from the tables above.",
     "out": "The estimates above, checked and rounded for publication.",
@@ -163,14 +163,17 @@ def _how_made(found: Explanation) -> list[str]:
     lines = []
     if not found.lineage_known:
         lines.append(_text("This release does not say which tables the number was made from; the last step was:"))
-    for number, step in enumerate(found.steps, start=1):
-        lines.append(_text(f"{number}. {step.title}. {step.method or _LAYERS[step.layer]}", indent="     ", first="  "))
-        lines.append(f"     [{step.table}]")
+    raw = [step for step in found.steps if step.layer == "raw"]
+    told = [f"{step.title}. {step.method or _LAYERS[step.layer]} [{step.table}]" for step in found.steps[len(raw) :]]
+    if raw:
+        told.insert(0, f"{_LAYERS['raw']} [{', '.join(step.table for step in raw)}]")
+    lines += [_text(text, indent="      ", first=f"  {number:2}. ") for number, text in enumerate(told, start=1)]
     if found.vintage is not None:
         lines += ["", _text(f"The survey weights: {found.vintage.title} ({found.vintage.name}).")]
         lines += [_item(sentence) for sentence in found.vintage.sentences]
         lines += [_item(f"Note: {found.vintage.note}")] if found.vintage.note else []
-    references = list(dict.fromkeys(reference for step in found.steps for reference in step.references))
+    cited = dict.fromkeys(reference for step in found.steps for reference in step.references)
+    references = [each for each in cited if not any(other != each and other.startswith(each) for other in cited)]
     if references:
         lines += ["", _text("Methods are described in:"), *(_item(f"{text}.") for text in references)]
     return lines
@@ -225,10 +228,11 @@ def _checks(found: Explanation) -> list[str]:
         return [_text("This release does not list its checks.")]
     failed = [check for check in checks.all if not check.passed]
     blocking = sum(check.severity == "block" for check in checks.all)
+    which = "All" if blocking == len(checks.all) else f"{blocking:,}"
     passed = "all passed" if not failed else f"{checks.passed:,} passed"
     lines = [
         _text(
-            f"{len(checks.all):,} checks were made of the tables above before the release; {passed}. {blocking:,} of"
+            f"{len(checks.all):,} checks were made of the tables above before the release; {passed}. {which} of"
             " them are blocking: had one failed, nothing would have been released. Most ask that columns, types, codes,"
             f" ranges and keys are right. {'These ask for more:' if checks.told else ''}"
         )
@@ -240,8 +244,8 @@ def _checks(found: Explanation) -> list[str]:
     if checks.unlisted:
         lines.append(
             _text(
-                f"Checks of {len(checks.unlisted)} further tables above, which hold records of individuals, were made by"
-                " the run that wrote them and are not listed in the release."
+                f"Checks of {len(checks.unlisted)} further tables above, which hold records of individuals, were made"
+                " by the run that wrote them and are not listed in the release."
             )
         )
     return lines
