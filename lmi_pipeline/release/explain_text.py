@@ -190,7 +190,8 @@ def _files(found: Explanation) -> list[str]:
 
 def _source(source: SourceFiles, period: str) -> list[str]:
     lines = [_text(f"{source.title}. Publisher: {source.publisher}. Licence: {source.licence}.")]
-    narrowed = f" for {period}, or not for any one period" if source.other_periods and period else ""
+    dated = source.other_periods and any(file.period for file in source.files)
+    narrowed = f" for {period}, or for all periods" if dated and period else ""
     lines.append(_text(f"{_count(source.files, 'file', narrowed)}:", indent="    "))
     lines += [_file(file) for file in source.files[:FILES]]
     if len(source.files) > FILES:
@@ -242,10 +243,12 @@ def _checks(found: Explanation) -> list[str]:
         lines.append(_item(f"and {len(checks.told) - TOLD:,} more; --json lists all"))
     lines += [_item(f"WARNING, not passed: {check.description} [{check.table}: {check.name}]") for check in failed]
     if checks.unlisted:
+        private = all(catalog.table(name).microdata for name in checks.unlisted)
+        which = ", which hold records of individuals," if private else ""
         lines.append(
             _text(
-                f"Checks of {len(checks.unlisted)} further tables above, which hold records of individuals, were made"
-                " by the run that wrote them and are not listed in the release."
+                f"Checks of {len(checks.unlisted)} of the tables above{which} are not listed in the release: the run"
+                " that wrote a table checks it too."
             )
         )
     return lines

@@ -131,7 +131,7 @@ def figure_label(column: str) -> str:
     entry = catalog.columns().get(column)
     if entry is None:
         return column.replace("_", " ").capitalize()
-    return re.split(r": | \(|; ", entry.description, maxsplit=1)[0]
+    return re.split(r": | \(|; |, in (?:the|its) unit", entry.description, maxsplit=1)[0]
 
 
 def unit_of(column: str, row: Row) -> str:
