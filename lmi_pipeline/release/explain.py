@@ -14,6 +14,7 @@ import pandas as pd
 from lmi_pipeline import catalog
 from lmi_pipeline.catalog.models import Table
 from lmi_pipeline.errors import DisclosureError, ReleaseError
+from lmi_pipeline.release.explain_ladder import alternatives_of, alternatives_table
 from lmi_pipeline.release.explain_path import (
     Checks,
     SourceFiles,
@@ -83,7 +84,7 @@ class Previous:
 
 @dataclass(frozen=True)
 class Alternative:
-    """A broader figure to use instead, from the same release."""
+    """A broader cell to use instead; no figures and no status where another table of the release holds it."""
 
     key: tuple[Fact, ...]
     figures: tuple[Figure, ...]
@@ -292,26 +293,17 @@ def _previous(folder: ReleaseFolder, entry: Table, row: Row) -> Previous:
     return Previous(str(version), "shown" if figures else "not_shown", tuple(figures))
 
 
-def alternatives_table(table: str) -> str:
-    """Table of broader figures that goes with a mart: ``out_pay__yearly_x`` has ``out_pay__yearly_alternative``."""
-    subject, _, rest = table.partition("__")
-    return f"{subject}__{rest.split('_', 1)[0]}_alternative"
-
-
 def _alternatives(folder: ReleaseFolder, entry: Table, frame: pd.DataFrame, row: Row) -> tuple[Alternative, ...]:
-    """Broader figures the release names for a row, best first."""
+    """Broader figures the release names for a row, nearest first."""
     name = alternatives_table(entry.name)
-    offered = folder.table(name) if folder.has(name) else pd.DataFrame()
-    if not set(entry.key) <= set(offered.columns):
+    if not folder.has(name):
         return ()
-    mine = pd.Series(data=True, index=offered.index)
-    for column in entry.key:
-        mine &= offered[column] == row[column]
     found = []
-    for offer in offered[mine].sort_values("rank").to_dict("records"):
-        key = {column: offer.get(f"alternative_{column}", row[column]) for column in entry.key}
-        other = _same_row(frame, entry.key, key)
-        if other is not None:
-            shown = tuple(figure for figure in _figures(other, entry)[0] if figure.text)
-            found.append(Alternative(_facts(entry.key, other), shown, str(other.get("status") or "ok")))
+    for cell in alternatives_of(row, folder.table(name)):
+        other = _same_row(frame, entry.key, cell)
+        shown = _figures(other, entry)[0] if other else ()
+        status = str(other.get("status") or "ok") if other else ""
+        names = {name_column(column, cell) for column in cell}
+        coordinates = {column: value for column, value in cell.items() if column not in names}
+        found.append(Alternative(_facts(entry.key, coordinates), tuple(f for f in shown if f.text), status))
     return tuple(found)

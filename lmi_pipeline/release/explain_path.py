@@ -161,7 +161,9 @@ def _is_near(entry: Mapping[str, Any], row: Row, others: Sequence[Mapping[str, A
 
 def row_period(row: Row) -> str:
     """Quarter or year a row is of; empty where it is of none."""
-    value = next((row[name] for name in ("quarter", "impact_period", "year") if row.get(name) is not None), "")
+    value = next(
+        (row[name] for name in ("quarter", "period_code", "impact_period", "year") if row.get(name) is not None), ""
+    )
     text = str(value)
     return text if text[:4].isdigit() else ""
 

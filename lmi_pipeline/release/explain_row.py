@@ -24,7 +24,7 @@ _SAME = {
     "occupation": ("occupation_code", "soc2010_code", "soc2020_code"),
     "region": ("region_gss", "work_region_gss", "area_code"),
     "gender": ("sex",),
-    "period": ("quarter", "year", "month", "impact_period"),
+    "period": ("quarter", "period_code", "year", "month", "impact_period"),
 }
 
 

@@ -9,7 +9,7 @@ from textwrap import fill
 
 from lmi_pipeline import catalog
 from lmi_pipeline.release.explain import SMALL, WITHHELD, Alternative, Explanation, Fact, Figure, Previous
-from lmi_pipeline.release.explain_path import InputFile, SourceFiles
+from lmi_pipeline.release.explain_path import InputFile, SourceFiles, Step
 from lmi_pipeline.release.explain_row import Candidates
 
 WIDTH, FILES, TOLD, TEN = 92, 5, 12, 10
@@ -23,6 +23,7 @@ _LAYERS = {
     "est": "An estimate made from the tables above.",
     "out": "The estimates above, checked and rounded for publication.",
 }
+_GATE = "Which figures may be shown is decided for all tables together, and the decision is audited."
 _STATUS = {
     "ok": "The number may be used.",
     SMALL: (
@@ -111,6 +112,8 @@ def _alternative(each: Alternative, key: Sequence[Fact]) -> str:
     changed = [f"{fact.label}: {fact.words or fact.value}" for fact in each.key if asked.get(fact.column) != fact.value]
     if each.status == WITHHELD:
         return f"{', '.join(changed)}: withheld too"
+    if not each.status:
+        return f"{', '.join(changed)}: in another table of this release"
     figures = "; ".join(f"{figure.label} {figure.text}" for figure in each.figures)
     caution = " (to be used with caution)" if each.status == SMALL else ""
     return f"{', '.join(changed)}: {figures}{caution}"
@@ -164,7 +167,7 @@ def _how_made(found: Explanation) -> list[str]:
     if not found.lineage_known:
         lines.append(_text("This release does not say which tables the number was made from; the last step was:"))
     raw = [step for step in found.steps if step.layer == "raw"]
-    told = [f"{step.title}. {step.method or _LAYERS[step.layer]} [{step.table}]" for step in found.steps[len(raw) :]]
+    told = [f"{step.title}. {step.method or _unsaid(step)} [{step.table}]" for step in found.steps[len(raw) :]]
     if raw:
         told.insert(0, f"{_LAYERS['raw']} [{', '.join(step.table for step in raw)}]")
     lines += [_text(text, indent="      ", first=f"  {number:2}. ") for number, text in enumerate(told, start=1)]
@@ -177,6 +180,10 @@ def _how_made(found: Explanation) -> list[str]:
     if references:
         lines += ["", _text("Methods are described in:"), *(_item(f"{text}.") for text in references)]
     return lines
+
+
+def _unsaid(step: Step) -> str:
+    return _GATE if catalog.table(step.table).subject == "disclosure" else _LAYERS[step.layer]
 
 
 def _files(found: Explanation) -> list[str]:

@@ -18,7 +18,7 @@ _MONTHS = (
     "December",
 )  # fmt: skip
 _YEAR_MONTH = re.compile(r"(\d{4})-(\d{2})")
-QUARTERS = ("quarter", "impact_period", "period")
+QUARTERS = ("quarter", "impact_period", "period", "period_code")
 _AREAS = ("region", "nation", "region_group")
 _SOC = {edition: [f"soc{edition}_{level}" for level in ("unit_group", "minor", "sub_major", "major")]
         for edition in ("2010", "2020")}  # fmt: skip
@@ -28,7 +28,8 @@ _KEY_LABELS = {
     "quarter": "Period", "soc2010_code": "Occupation", "soc2020_code": "Occupation", "soc_edition": "Occupations by",
     "work_region_gss": "Region of the workplace", "birth_group": "Country of birth", "breakdown": "Split by",
     "nationality_group": "Nationality", "quantile_percent": "Share of jobs below", "age_years": "Age",
-    "age_range": "Ages", "impact_table": "Table", "impact_period": "Period", "pay_basis": "Kind of pay",
+    "age_range": "Ages", "impact_table": "Table", "impact_period": "Period", "period_code": "Period",
+    "pay_basis": "Kind of pay",
 }  # fmt: skip
 _UNITS = {"persons": "people"}
 

@@ -10,6 +10,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.catalog.models import Table
 from lmi_pipeline.errors import DisclosureError
 from lmi_pipeline.release.explain import explain
+from lmi_pipeline.release.explain_ladder import alternatives_of, alternatives_table
 from lmi_pipeline.release.explain_row import ReleaseFolder
 from lmi_pipeline.release.explain_text import render
 from lmi_pipeline_tests.release.explain_folder import CHECKS, LINEAGE, MART, check, file_entry, make_release, rows
@@ -31,6 +32,7 @@ def flat(text):
 
 def section(text, heading):
     """Lines under one heading."""
+    text = f"\n{text}"
     start = text.index(f"\n{heading}\n")
     end = text.find("\n\n", start)
     while end != -1 and not text[end + 2 :].split("\n", 2)[1:2][0].startswith("---"):
@@ -255,10 +257,13 @@ def test_sureness_when_the_coefficient_is_large_then_not_reliable(pay):
 
 def test_sureness_when_withheld_then_nothing_is_said_of_it(pay):
     text = flat(
-        render(pay(status="withheld", pay_estimate=None, interval_low=None, interval_high=None, cv_percent=None))
+        render(
+            pay("1116", status="withheld", pay_estimate=None, interval_low=None, interval_high=None, cv_percent=None)
+        )
     )
     assert "Estimated mean withheld" in text
-    assert "quality" not in text.lower()
+    assert "coefficient of variation is" not in text
+    assert "Above 20 per cent" not in text
 
 
 def test_pay_when_explained_then_name_unit_warning_and_limits_of_pay(pay):
@@ -344,3 +349,73 @@ def test_explanation_when_the_table_is_not_published_then_refused(tmp_path):
     folder = ReleaseFolder.open(make_release(tmp_path, {MART: rows()}))
     with pytest.raises(DisclosureError, match="never published"):
         explain(folder, "est_population__quarterly_control", LONDON)
+
+
+LADDER = "out_population__quarterly_alternative"
+
+
+def offers(**changes):
+    """Alternatives of the withheld and the flagged row."""
+    frame = pd.DataFrame(
+        {
+            "quarter": ["2020-04", "2020-04", "2020-04"], "area_code": "N92000002", "birth_group": "eu",
+            "rank": [2, 1, 3], "alternative_area_code": ["K02000001", "N92000002", "E12000007"],
+            "alternative_birth_group": ["eu", "total", "eu"], "alternative_status": "ok", "synthetic": "false",
+        }
+    )  # fmt: skip
+    return frame.assign(**changes)
+
+
+def with_ladder(tmp_path, frame, where=ULSTER):
+    broader = rows(area_code="K02000001", area_name="United Kingdom", status="small_sample", population_count=4e6)
+    folder = make_release(tmp_path, {MART: pd.concat([rows(), broader], ignore_index=True), LADDER: frame})
+    return explain(ReleaseFolder.open(folder), MART, where)
+
+
+def test_alternatives_when_withheld_then_nearest_first_with_their_figures(tmp_path):
+    found = with_ladder(tmp_path, offers())
+    assert [alternative.status for alternative in found.alternatives] == ["", "small_sample", "ok"]
+    text = flat(section(render(found), "What this number is"))
+    first, second, third = text.split("You could use instead")[1].split(" - ")[1:]
+    assert first == "Country of birth: All countries of birth: in another table of this release"
+    assert second.startswith("Area: United Kingdom: Population 4,000,000 people")
+    assert second.endswith("(to be used with caution)")
+    assert third.startswith("Area: London: Population 1,140,000 people")
+
+
+def test_alternatives_when_one_is_withheld_then_said_so(tmp_path):
+    found = with_ladder(tmp_path, offers(alternative_area_code="N92000002", alternative_birth_group="eu"))
+    assert "withheld too" in render(found)
+
+
+@pytest.mark.parametrize(
+    "frame", [offers(area_code="W92000004"), offers().drop(columns="rank"), offers().filter(regex="^(?!alternative)")]
+)
+def test_alternatives_when_none_is_named_for_the_row_then_none(tmp_path, frame):
+    found = with_ladder(tmp_path, frame)
+    assert found.alternatives == ()
+    assert "You could use instead" not in render(found)
+
+
+def test_alternatives_when_the_number_may_be_used_then_none(tmp_path):
+    assert with_ladder(tmp_path, offers(area_code="E12000007", quarter="2020-01"), LONDON).alternatives == ()
+
+
+def test_alternatives_when_the_ladder_has_more_dimensions_then_the_row_is_their_total():
+    row = {"quarter": "2020-04", "area_code": "N92000002", "status": "withheld"}
+    frame = pd.DataFrame(
+        {
+            "year": 2020, "period_code": "2020-04", "area_code": "N92000002", "sex": ["female", "all", "all"],
+            "rank": [1, 2, 1], "alternative_period_code": ["2020-04", "2020", "2020-04"],
+            "alternative_area_code": ["N92000002", "N92000002", "K02000001"], "alternative_sex": "all",
+        }
+    )  # fmt: skip
+    found = alternatives_of(row, frame)
+    assert [(cell["quarter"], cell["area_code"]) for cell in found] == [
+        ("2020-04", "K02000001"), ("2020, whole year", "N92000002"),
+    ]  # fmt: skip
+
+
+def test_alternatives_table_when_of_a_mart_then_beside_it():
+    assert alternatives_table("out_pay__yearly_unit_group") == "out_pay__yearly_alternative"
+    assert alternatives_table(MART) == LADDER
