@@ -113,6 +113,8 @@ class Explanation:
         Quarter or year of the row in words, or empty.
     lineage_known : bool
         Whether the manifest says what the table was made from.
+    in_force_from : str
+        Instant the release's embargo ends; empty if it has none.
     """
 
     table: str
@@ -137,6 +139,7 @@ class Explanation:
     alternatives: tuple[Alternative, ...]
     release: str
     made_at: str
+    in_force_from: str
     git_revision: str
     previous: Previous
     folder: str
@@ -199,10 +202,11 @@ def _explained(folder: ReleaseFolder, entry: Table, frame: pd.DataFrame, row: Ma
         vintage=vintage_words(row),
         sources=sources,
         checks=checks_of(path, manifest.get("checks", ())),
-        disclosure=disclosure_of(entry.name, row, manifest, [source.source for source in sources]),
+        disclosure=disclosure_of(row, path, manifest, [source.source for source in sources]),
         alternatives=_alternatives(folder, entry, frame, row) if status in (WITHHELD, SMALL) else (),
         release=folder.version,
-        made_at=str(manifest.get("made_at", "")),
+        made_at=str(manifest.get("made_at") or ""),
+        in_force_from=str(manifest.get("embargo") or ""),
         git_revision=str(manifest.get("git_revision", "")),
         previous=_previous(folder, entry, row),
         folder=str(folder.path),

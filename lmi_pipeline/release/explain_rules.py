@@ -24,40 +24,58 @@ class Rule:
 
 @dataclass(frozen=True)
 class Disclosure:
-    """Version of the rules, the audit they passed, and the published limits.
+    """Version of the rules, the audits they passed, and the published limits.
 
     Which of them withheld a number is nowhere in a release, and not here.
     """
 
     rule_version: str
-    audit_id: str
+    audits: tuple[str, ...]
     rules: tuple[Rule, ...]
 
 
-def disclosure_of(table: str, row: Row, manifest: Mapping[str, Any], sources: Sequence[str]) -> Disclosure:
-    """Rules behind a table.
+def disclosure_of(row: Row, path: Sequence[str], manifest: Mapping[str, Any], sources: Sequence[str]) -> Disclosure:
+    """Rules behind a row.
 
     Parameters
     ----------
-    table : str
-        Servable table.
     row : mapping
-        Its row, which may name rule version and audit.
+        Row of a servable table, which may name its rules and its audit.
+    path : sequence of str
+        The table and the tables behind it.
     manifest : mapping
-        Manifest of the release; ``disclosure`` (by table, or for all) and ``thresholds`` are used where they are
-        there, else the thresholds of the catalogue.
+        Manifest of the release: ``rules`` (with their version, and their thresholds unless those of the catalogue
+        are meant) and ``audits`` (each with the tables it is of).
     sources : sequence of str
         Sources behind the row.
     """
-    said = manifest.get("disclosure") or {}
-    places = [row, said.get(table), (said.get("tables") or {}).get(table), said]
-    known = [place for place in places if isinstance(place, Mapping)]
+    said: Mapping[str, Any] = manifest.get("rules") or {}
+    version = _first([row, said], ("rule_version", "rule_id", "version"))
+    audits = [_first([row], ("audit_id",))] if row.get("audit_id") else _audits(row, path, manifest.get("audits") or ())
+    thresholds = said.get("thresholds") or {name: said[name] for name in _TEXTS if name in said}
+    return Disclosure(version, tuple(audits), _rules(thresholds or catalog.thresholds(), sources))
 
-    def first(*names: str) -> str:
-        return next((str(place[name]) for place in known for name in names if place.get(name)), "")
 
-    thresholds = manifest.get("thresholds") or catalog.thresholds()
-    return Disclosure(first("rule_version", "rule_id"), first("audit_id"), _rules(thresholds, sources))
+def _first(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    return next((str(place[name]) for place in places for name in names if place.get(name)), "")
+
+
+def _audits(row: Row, path: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Audits of a table of the path; of its own period, where some are by period."""
+    mine = [audit for audit in audits if _named(audit) & set(path)]
+    periods = {str(row[name]) for name in ("quarter", "period_code", "year") if row.get(name) is not None}
+    periods |= {period[:4] for period in periods}
+    near = [audit for audit in mine if _named(audit) & periods]
+    return list(dict.fromkeys(_first([audit], ("audit_id", "audit", "id")) for audit in near or mine))
+
+
+def _named(audit: Mapping[str, Any]) -> set[str]:
+    """Every text or number an audit's entry holds, one level deep."""
+    found: set[str] = set()
+    for value in audit.values():
+        inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]
+        found |= {str(each) for each in inner}
+    return found
 
 
 def _rules(thresholds: Mapping[str, Any], sources: Sequence[str]) -> tuple[Rule, ...]:

@@ -12,7 +12,7 @@ from lmi_pipeline.release.explain import SMALL, WITHHELD, Alternative, Explanati
 from lmi_pipeline.release.explain_path import InputFile, SourceFiles, Step
 from lmi_pipeline.release.explain_row import Candidates
 
-WIDTH, FILES, TOLD, TEN = 92, 5, 12, 10
+WIDTH, FILES, TOLD, TEN, AUDITS = 92, 5, 12, 10, 3
 _BANNERS = {
     "true": "SYNTHETIC DATA. This number is made up to test the system. It says nothing about the United Kingdom.",
     "mixed": "PARTLY SYNTHETIC DATA. Some of the files behind this number are made up. Do not use it as a fact.",
@@ -272,19 +272,28 @@ def _disclosure(found: Explanation) -> list[str]:
     for rule in rules.rules:
         date = f", {rule.source_date}" if rule.source_date else ""
         lines.append(_item(f"{rule.text} (Source: {rule.source.rstrip('.')}{date}.)"))
-    known = [("Version of the rules", rules.rule_version), ("Audit", rules.audit_id)]
-    lines += _pairs([(label, text) for label, text in known if text])
-    if not rules.audit_id:
+    if rules.rule_version:
+        lines += _pairs([("Version of the rules", rules.rule_version)])
+    if rules.audits:
+        more = f" and {len(rules.audits) - AUDITS:,} more" if len(rules.audits) > AUDITS else ""
+        lines += _pairs([("Audit passed", f"{', '.join(rules.audits[:AUDITS])}{more}")])
+    else:
         lines.append(_text("The release names no audit of this table."))
     return lines
 
 
 def _release(found: Explanation) -> list[str]:
-    made = found.made_at[:16].replace("T", " ") + " UTC" if found.made_at else "not recorded"
+    facts = [("Version", found.release), ("Made at", _instant(found.made_at))]
+    facts += [("In force from", _instant(found.in_force_from))] if found.in_force_from else []
+    facts.append(("Program version (git)", found.git_revision[:19]))
     return [
-        *_pairs([("Version", found.release), ("Made at", made), ("Program version (git)", found.git_revision[:19])]),
+        *_pairs(facts),
         _text(_before(found.previous, found.figures)),
     ]
+
+
+def _instant(text: str) -> str:
+    return f"{text[:16].replace('T', ' ')} UTC" if text else "not recorded"
 
 
 def _before(previous: Previous, figures: Sequence[Figure]) -> str:

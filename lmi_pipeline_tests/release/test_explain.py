@@ -197,23 +197,43 @@ def test_checks_when_one_warns_then_it_is_told(tmp_path):
 
 
 def test_rules_when_in_the_manifest_then_version_audit_and_limits_with_source(tmp_path):
-    said = {MART: {"rule_version": "2026-11", "audit_id": "a1b2c3", "primary": 7, "complementary": 9}}
-    text = flat(section(render(explained(tmp_path, disclosure=said)), "Disclosure control"))
+    audits = [
+        {"audit_id": "a1b2c3", "tables": [MART], "slice": {"quarter": "2020-01"}, "primary": 7, "complementary": 9},
+        {"audit_id": "d4e5f6", "tables": [MART], "slice": {"quarter": "2020-04"}},
+        {"audit_id": "unread", "tables": ["out_pay__yearly_x"], "slice": {"quarter": "2020-01"}},
+    ]
+    found = explained(tmp_path, rules={"version": "2026-11"}, audits=audits)
+    text = flat(section(render(found), "Disclosure control"))
     assert "Version of the rules 2026-11" in text
-    assert "Audit a1b2c3" in text
+    assert text.endswith("Audit passed a1b2c3")
     assert "below 1,000 are withheld" in text
     assert "Sofroniou" in text
     assert not [word for word in ("primary", "complementary") if word in text]
+    assert "complementary" not in json.dumps(asdict(found))
 
 
-def test_rules_when_for_all_tables_then_used_and_thresholds_are_those_of_the_release(tmp_path):
+def test_rules_when_audits_are_of_no_period_then_all_counted(tmp_path):
+    audits = [{"audit_id": f"n{n}", "table": "est_population__quarterly_control"} for n in range(5)]
+    assert "Audit passed n0, n1, n2 and 2 more" in flat(render(explained(tmp_path, audits=audits)))
+
+
+def test_rules_when_there_is_no_audit_then_said(tmp_path):
+    assert "names no audit" in render(explained(tmp_path))
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_rules_when_their_thresholds_are_in_the_release_then_those(tmp_path, nested):
     limits = {"reliability": {"withhold_below": 2000, "flag_below": 20_000, "source": "a vote.", "source_date": None}}
-    found = explained(tmp_path, disclosure={"rule_id": "r9", "tables": {MART: {"audit_id": "z"}}}, thresholds=limits)
-    assert (found.disclosure.rule_version, found.disclosure.audit_id) == ("r9", "z")
-    text = flat(render(found))
+    text = flat(render(explained(tmp_path, rules={"thresholds": limits} if nested else limits)))
     assert "below 2,000 are withheld; those from 2,000 up to 20,000" in text
     assert "(Source: a vote.)" in text
     assert "fewer than 10" not in text
+
+
+def test_release_when_it_had_an_embargo_then_told(tmp_path):
+    assert "In force from 2026-12-01 09:30 UTC" in flat(
+        render(explained(tmp_path, embargo="2026-12-01T09:30:00+00:00"))
+    )
 
 
 @pytest.fixture
