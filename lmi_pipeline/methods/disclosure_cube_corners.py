@@ -8,6 +8,7 @@ from lmi_pipeline.methods.disclosure_lattice import IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
 _BLOCK = 60_000
+_SKEWS = 3
 
 
 def sample_corners(
@@ -19,14 +20,15 @@ def sample_corners(
     usable cell of the line; the remaining corners must then be usable too.
     """
     space = task.space
-    start, members = hidden_lines(space.lattice, usable[:-1])
+    lines = hidden_lines(space.lattice, usable[:-1])
     partner = np.full((len(cells), len(space.moves)), -1, dtype=np.int64)
     found = np.zeros(len(cells), dtype=bool)
-    for _ in range(rounds):
+    for turn in range(rounds):
         left = np.flatnonzero(~found)
         if not len(left):
             break
-        drawn, valid = _draw(task, start, members, cells[left], rng)
+        drawn = draw_on_lines(task, lines, cells[left], 1 + turn % _SKEWS, rng)
+        valid = (drawn != -2).all(axis=1)
         left, drawn = left[valid], drawn[valid]
         good = _admissible(task, usable, cells[left], drawn)
         found[left[good]] = True
@@ -34,23 +36,25 @@ def sample_corners(
     return found, corner_moves(task, cells[found], partner[found])
 
 
-def _draw(
-    task: Task, start: IntArray, members: IntArray, cells: IntArray, rng: np.random.Generator
-) -> tuple[IntArray, BoolArray]:
-    space = task.space
+def draw_on_lines(
+    task: Task, lines: tuple[IntArray, IntArray], cells: IntArray, skew: int, rng: np.random.Generator
+) -> IntArray:
+    """Draw for each cell, along each of its lines, the node of another cell of `lines`; larger cells first if skewed.
+
+    Returns (cells, dimensions): -1 where the cell is on no line, -2 where no sibling was drawn.
+    """
+    space, (start, members) = task.space, lines
     drawn = np.full((len(cells), len(space.moves)), -1, dtype=np.int64)
-    valid = np.ones(len(cells), dtype=bool)
     for axis, moves in enumerate(space.moves):
         line = space.line[cells, axis]
         first, many = start[line], start[line + 1] - start[line]
-        inside = (line >= 0) & (many > 0)
-        pick = np.where(inside, first + (rng.random(len(cells)) * many).astype(np.int64), 0)
-        other = members[np.minimum(pick, len(members) - 1)]
+        pick = first + (rng.random(len(cells)) ** skew * many).astype(np.int64)
+        other = np.append(members, -1)[np.where((line >= 0) & (many > 0), pick, len(members))]
         node = space.lattice.nodes[other, axis].astype(np.int64)
         own = space.lattice.nodes[cells, axis]
-        valid &= (line < 0) | (inside & (other != cells) & (moves.family[node] == moves.family[own]))
-        drawn[:, axis] = np.where(line >= 0, node, -1)
-    return drawn, valid
+        valid = (other >= 0) & (other != cells) & (moves.family[node] == moves.family[own])
+        drawn[:, axis] = np.where(line >= 0, np.where(valid, node, -2), -1)
+    return drawn
 
 
 def _admissible(task: Task, usable: BoolArray, cells: IntArray, partner: IntArray) -> BoolArray:
@@ -123,20 +127,32 @@ def cheapest_corners(
     tuple of (float, Certificate) or None
         None if no cube has a finite price.
     """
-    space = task.space
-    axes = np.flatnonzero(space.bound[cell])
+    total, partner = ranked_partners(task, price, avoid | ~task.simple, cell, candidates, 1)
+    return (float(total[0]), corner_moves(task, np.array([cell]), partner)) if len(total) else None
+
+
+def ranked_partners(
+    task: Task, price: FloatArray, avoid: BoolArray, cell: int, candidates: int, keep: int
+) -> tuple[FloatArray, IntArray]:
+    """Return the prices of the cheapest cubes through a cell, and their partner nodes (-1: none in that dimension)."""
+    axes = np.flatnonzero(task.space.bound[cell])
+    none = np.empty(0), np.empty((0, len(task.space.moves)), dtype=np.int64)
     most = candidates if len(axes) < 4 else max(2, int(_BLOCK ** (1 / len(axes))))
     options = [_siblings(task, price, avoid, cell, int(axis), most) for axis in axes]
     if not all(len(option[0]) for option in options):
-        return None
+        return none
     total = _block(task, price, avoid, cell, options)
-    best = int(np.argmin(total))
-    if not np.isfinite(total.flat[best]):
-        return None
-    partner = np.full((1, len(space.moves)), -1, dtype=np.int64)
+    flat = total.ravel()
+    if keep == 1:
+        best = np.array([np.argmin(flat)])
+    else:
+        best = np.argpartition(flat, keep)[:keep] if keep < len(flat) else np.arange(len(flat))
+    best = best[np.isfinite(flat[best])]
+    best = best[np.argsort(flat[best], kind="stable")]
+    partner = np.full((len(best), len(task.space.moves)), -1, dtype=np.int64)
     for axis, option, place in zip(axes, options, np.unravel_index(best, total.shape), strict=True):
-        partner[0, axis] = option[0][place]
-    return float(total.flat[best]), corner_moves(task, np.array([cell]), partner)
+        partner[:, axis] = option[0][place]
+    return flat[best], partner
 
 
 def _priced(task: Task, price: FloatArray, avoid: BoolArray, at: IntArray, need: float) -> FloatArray:
@@ -148,12 +164,11 @@ def _siblings(
 ) -> tuple[IntArray, IntArray, FloatArray]:
     space, moves = task.space, task.space.moves[axis]
     own = int(space.lattice.nodes[cell, axis])
-    family = moves.family[own]
-    node = moves.members[moves.start[family] : moves.start[family] + moves.size[family]]
+    node = moves.partners[moves.partner_start[own] : moves.partner_start[own] + moves.partner_count[own]]
     step = (node - own) * space.stride[axis]
     at = space.at(space.number[cell] + step)
-    cost = np.where(task.simple[at], _priced(task, price, avoid, at, task.up[cell]), np.inf)
-    kept = np.flatnonzero(np.isfinite(cost) & (node != own))
+    cost = _priced(task, price, avoid, at, float(task.up[cell]))
+    kept = np.flatnonzero(np.isfinite(cost))
     if len(kept) > most:
         kept = kept[np.lexsort((-task.popular[axis][node[kept]], cost[kept]))[:most]]
     return node[kept], step[kept], cost[kept]

@@ -12,7 +12,6 @@ from lmi_pipeline.methods.disclosure_cube_task import Certificate, Task
 from lmi_pipeline.methods.disclosure_lattice import IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
-_DRAWS = 256
 _DEPTH = 16
 _SOUND = 1e-7
 
@@ -29,15 +28,12 @@ class Search:
         The state of the search; its hidden cells change.
     candidates : int
         Siblings compared in each dimension.
-    rng : numpy.random.Generator
-        Draws the partners of cells that are sums.
     held : dict of int to tuple of Certificate
         The certificates of each cell.
     """
 
     task: Task
     candidates: int
-    rng: np.random.Generator
     held: dict[int, tuple[Certificate, ...]] = field(default_factory=dict)
 
     def cover(self, cells: IntArray) -> IntArray:
@@ -78,7 +74,7 @@ class Search:
         if self.task.simple[cell]:
             found = cheapest_corners(self.task, price, avoid, cell, self.candidates)
         else:
-            found = cheapest_shares(self.task, price, avoid, cell, _DRAWS, _DEPTH, self.rng)
+            found = cheapest_shares(self.task, price, avoid, cell, self.candidates, _DEPTH)
         return found if found is not None and sound(self.task, found[1]).all() else None
 
     def tidy(self, extra: IntArray) -> None:

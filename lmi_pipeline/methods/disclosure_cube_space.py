@@ -8,7 +8,6 @@ multiplied, are a cube.
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from lmi_pipeline.methods.disclosure_lattice import Dimension, IntArray, Lattice
@@ -299,9 +298,10 @@ def _padded(lists: list[list[int]]) -> IntArray:
 
 
 def hidden_lines(lattice: Lattice, hidden: BoolArray) -> tuple[IntArray, IntArray]:
-    """Return where the hidden children of each equation start, and those children one after the other."""
-    children: sp.csr_matrix = lattice.matrix.multiply(lattice.matrix > 0).tocsr()
-    entry = children.tocoo()
-    kept = hidden[entry.col]
-    counts = np.bincount(entry.row[kept], minlength=lattice.matrix.shape[0])
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), entry.col[kept].astype(np.int64)
+    """Return where the hidden children of each equation start, and those children, the largest of each first."""
+    entry = lattice.matrix.tocoo()
+    kept = (entry.data > 0) & hidden[entry.col]
+    row, child = entry.row[kept], entry.col[kept].astype(np.int64)
+    order = np.lexsort((-np.abs(lattice.value[child]), row))
+    counts = np.bincount(row, minlength=lattice.matrix.shape[0])
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), child[order]

@@ -9,13 +9,15 @@ from itertools import product
 
 import numpy as np
 
-from lmi_pipeline.methods.disclosure_cube_space import BoolArray, NodeMoves
+from lmi_pipeline.methods.disclosure_cube_corners import draw_on_lines, ranked_partners
+from lmi_pipeline.methods.disclosure_cube_space import BoolArray, NodeMoves, hidden_lines
 from lmi_pipeline.methods.disclosure_cube_task import Certificate, Task, joined
 from lmi_pipeline.methods.disclosure_lattice import IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
 _BATCH = 2_000_000
 _CHECKED = 8
+_OFF_LINES = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,11 +55,15 @@ def sample_shares(
     """Draw cubes of shares through the cells at random; return which cells found one within usable cells, and it."""
     found = np.zeros(len(cells), dtype=bool)
     parts: list[Certificate] = []
-    for _ in range(rounds):
+    lines = hidden_lines(task.space.lattice, usable[:-1])
+    for turn in range(rounds):
         left = np.flatnonzero(~found)
         if not len(left):
             break
         partner = draw_partners(task, cells[left], rng)
+        if turn % _OFF_LINES:
+            near = draw_on_lines(task, lines, cells[left], 1 + turn % _OFF_LINES, rng)
+            partner = np.where(near == -2, partner, near)
         corner = _far_corners_usable(task, usable, cells[left], partner)
         left, partner = left[corner], partner[corner]
         reached, part = shares_within(task, usable, cells[left], partner, depth)
@@ -85,10 +91,10 @@ def shares_within(
     least_up, least_down = task.up[cells].copy(), task.down[cells].copy()
     parts: list[Certificate] = []
     for ranks in _ranks(len(task.space.moves), depth):
-        splits = (np.array(ranks) == 0) | task.space.parent[cells]
+        splits = (ranks == 0) | task.space.parent[cells]
         open_ = np.flatnonzero(((least_up > 0) | (least_down > 0)) & splits.all(axis=1))
         for some in _batches(task, cells, open_):
-            share = _share(task, cells[some], partner[some], ranks)
+            share = _share(task, cells[some], partner[some], np.tile(ranks, (len(some), 1)))
             inside = share.valid & (usable[share.cells] | (share.sign == 0) | (share.cells < 0)).all(axis=1)
             up = np.where(inside, np.minimum(share.rise, need_up[some]), 0.0)
             down = np.where(inside, np.minimum(share.fall, need_down[some]), 0.0)
@@ -104,47 +110,45 @@ def shares_within(
 
 
 def cheapest_shares(
-    task: Task, price: FloatArray, avoid: BoolArray, cell: int, draws: int, depth: int, rng: np.random.Generator
+    task: Task, price: FloatArray, avoid: BoolArray, cell: int, candidates: int, depth: int
 ) -> tuple[float, Certificate] | None:
-    """Draw cubes of shares through one cell; return the price and the moves of the cheapest, None if there is none.
+    """Compare cubes of shares through one cell; return the price and the moves of the cheapest, None if there is none.
 
-    `price` and `avoid`, the cells that may not move, have one entry for each cell and the absent one.
+    The partners are those of the cheapest corners at the level of the cell. `price` and `avoid`, the cells that may
+    not move, have one entry for each cell and the absent one.
     """
-    cells = np.full(draws, cell, dtype=np.int64)
-    partner = np.unique(draw_partners(task, cells, rng), axis=0)
-    partner = partner[_far_corners_usable(task, np.isfinite(price) & ~avoid, cells[: len(partner)], partner)]
+    _, partner = ranked_partners(task, price, avoid, cell, candidates, _CHECKED)
+    ranks = _ranks(partner.shape[1], depth)
+    ranks = ranks[((ranks == 0) | task.space.parent[cell]).all(axis=1)]
+    best: tuple[float, Certificate] | None = None
     if not len(partner):
         return None
-    shares = [
-        _share(task, cells[: len(partner)], partner, ranks)
-        for ranks in _ranks(partner.shape[1], depth)
-        if ((np.array(ranks) == 0) | task.space.parent[cell]).all()
-    ]
-    costs = np.stack([_price(share, price, avoid, cell) for share in shares], axis=1)
-    rise = np.where(np.isfinite(costs), np.stack([share.rise for share in shares], axis=1), 0.0)
-    fall = np.where(np.isfinite(costs), np.stack([share.fall for share in shares], axis=1), 0.0)
-    enough = (rise.sum(axis=1) >= task.up[cell]) & (fall.sum(axis=1) >= task.down[cell])
-    guess = np.where(enough, costs.min(axis=1), np.inf)
-    best: tuple[float, Certificate] | None = None
-    for row in np.argsort(guess, kind="stable")[: min(_CHECKED, int(enough.sum()))]:
+    rows = len(partner) * len(ranks)
+    every = _share(task, np.full(rows, cell), np.repeat(partner, len(ranks), axis=0), np.tile(ranks, (len(partner), 1)))
+    costs = _price(every, price, avoid, cell).reshape(len(partner), -1)
+    rise, fall = (
+        np.where(np.isfinite(costs), reach.reshape(costs.shape), 0.0).sum(axis=1) for reach in (every.rise, every.fall)
+    )
+    for row in np.flatnonzero((rise >= task.up[cell]) & (fall >= task.down[cell])):
         order = np.argsort(costs[row], kind="stable")
-        made = _shares_in_order(task, cell, [shares[rank] for rank in order if np.isfinite(costs[row, rank])], int(row))
+        made = _shares_in_order(task, cell, every, row * len(ranks) + order[np.isfinite(costs[row, order])])
         total = float(price[np.unique(made.cells)].sum())
         if best is None or total < best[0]:
             best = total, made
     return best
 
 
-def _shares_in_order(task: Task, cell: int, shares: list[_Share], row: int) -> Certificate:
-    need_up, need_down = np.ceil(task.up[[cell]]), np.ceil(task.down[[cell]])
+def _shares_in_order(task: Task, cell: int, shares: _Share, order: IntArray) -> Certificate:
+    owner = np.array([cell])
+    need_up, need_down = np.ceil(task.up[owner]), np.ceil(task.down[owner])
     least_up, least_down = task.up[cell], task.down[cell]
     parts = []
-    for share in shares:
+    for row in order.tolist():
         if least_up <= 0 and least_down <= 0:
             break
-        one = share.of(row)
+        one = shares.of(row)
         up, down = np.minimum(one.rise, need_up), np.minimum(one.fall, need_down)
-        parts.append(_moves(np.array([cell]), one, up, down))
+        parts.append(_moves(owner, one, up, down))
         need_up, need_down = need_up - up, need_down - down
         least_up, least_down = least_up - up[0], least_down - down[0]
     return joined(parts)
@@ -157,13 +161,13 @@ def _price(share: _Share, price: FloatArray, avoid: BoolArray, cell: int) -> Flo
     return np.where(share.valid & ~barred, cost, np.inf)
 
 
-def _ranks(dimensions: int, depth: int) -> list[tuple[int, ...]]:
+def _ranks(dimensions: int, depth: int) -> IntArray:
     """Which leaf, counted from the largest, each dimension takes in each share: `depth` in one, fewer in several."""
     single = [
         tuple(rank * (axis == one) for axis in range(dimensions)) for one in range(dimensions) for rank in range(depth)
     ]
     several = product(range(max(2, round(depth ** (1.5 / dimensions)))), repeat=dimensions)
-    return sorted({*single, *several}, key=lambda ranks: (sum(ranks), ranks))
+    return np.array(sorted({*single, *several}, key=lambda ranks: (sum(ranks), ranks)), dtype=np.int64)
 
 
 def _batches(task: Task, cells: IntArray, chosen: IntArray) -> list[IntArray]:
@@ -177,12 +181,12 @@ def _batches(task: Task, cells: IntArray, chosen: IntArray) -> list[IntArray]:
     return batches
 
 
-def _share(task: Task, cells: IntArray, partner: IntArray, ranks: tuple[int, ...]) -> _Share:
+def _share(task: Task, cells: IntArray, partner: IntArray, ranks: IntArray) -> _Share:
     space = task.space
     number = np.zeros((len(cells), 1), dtype=np.int64)
     sign = np.ones((len(cells), 1), dtype=np.int64)
     for axis, moves in enumerate(space.moves):
-        nodes, signs = _along(task, axis, moves, cells, partner[:, axis], ranks[axis])
+        nodes, signs = _along(task, axis, moves, cells, partner[:, axis], ranks[:, axis])
         number = (number[:, :, None] + (nodes * space.stride[axis])[:, None, :]).reshape(len(cells), -1)
         sign = (sign[:, :, None] * signs[:, None, :]).reshape(len(cells), -1)
     at = np.where(sign != 0, space.at(np.where(sign != 0, number, 0)), -1)
@@ -198,7 +202,7 @@ def _share(task: Task, cells: IntArray, partner: IntArray, ranks: tuple[int, ...
 
 
 def _along(
-    task: Task, axis: int, moves: NodeMoves, cells: IntArray, partner: IntArray, rank: int
+    task: Task, axis: int, moves: NodeMoves, cells: IntArray, partner: IntArray, rank: IntArray
 ) -> tuple[IntArray, IntArray]:
     """Nodes that move along one dimension and the sign of each, padded with sign zero."""
     space = task.space
@@ -218,13 +222,12 @@ def _along(
     return np.maximum(nodes[:, used], 0), signs[:, used]
 
 
-def _descent(moves: NodeMoves, node: IntArray, is_sum: BoolArray, rank: int) -> IntArray:
+def _descent(moves: NodeMoves, node: IntArray, is_sum: BoolArray, rank: IntArray) -> IntArray:
     """The nodes from each node to its leaf of the rank; all -1 where it has fewer leaves."""
     row = np.where(rank < moves.chain_count[node], moves.chain_start[node] + rank, -1)
     nodes = np.where((row >= 0)[:, None], moves.chain[row], -1)
     alone = np.full_like(nodes, -1)
-    if rank == 0:
-        alone[:, 0] = node
+    alone[:, 0] = np.where(rank == 0, node, -1)
     return np.where(is_sum[:, None], nodes, alone)
 
 

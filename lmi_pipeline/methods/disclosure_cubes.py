@@ -23,9 +23,9 @@ from lmi_pipeline.methods.disclosure_lattice import IntArray, Lattice
 from lmi_pipeline.methods.tables import FloatArray, floats
 
 _CANDIDATES = 48
-_ROUNDS = 48
-_SHARE_ROUNDS = 6
-_LAST_ROUNDS = 12
+_ROUNDS = 240
+_SHARE_ROUNDS = 24
+_LAST_ROUNDS = 24
 _DEPTH = 16
 _TOTAL_WEIGHT = 4.0
 
@@ -124,7 +124,7 @@ def suppress(
     early = _sampled(task, needy, rng)
     left = needy.copy()
     left[early.owner] = False
-    search = Search(task, candidates, rng)
+    search = Search(task, candidates)
     bare = search.cover(_largest_first(task, left))
     late = _within_hidden(task, bare, rng)
     search.tidy(np.flatnonzero(task.hidden[:-1] & ~chosen & ~_touched(late, cells)))
@@ -171,7 +171,7 @@ def add_cubes(
     named[np.asarray(cells)] = True
     never = _mask(fixed, len(lattice.value), "fixed") & ~withheld
     task = _task(lattice, withheld | named, protect_down, protect_up, cost, never, singleton, floor)
-    search = Search(task, candidates, rng)
+    search = Search(task, candidates)
     for cell in _largest_first(task, named).tolist():
         avoid = _used_before(task, exclude, cell)
         found = search.certify(cell, task.price, avoid) or search.certify(cell, task.price)
