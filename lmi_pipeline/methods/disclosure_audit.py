@@ -17,13 +17,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from lmi_pipeline.methods.disclosure_attacker import attack, attacker_intervals, on_system
+from lmi_pipeline.methods.disclosure_bounds import outer_bounds
 from lmi_pipeline.methods.disclosure_moves import MoveSpace, free_moves
 from lmi_pipeline.methods.disclosure_nullspace import determined
 from lmi_pipeline.methods.disclosure_peel import peel
 from lmi_pipeline.methods.disclosure_programme import reaching_move
-from lmi_pipeline.methods.disclosure_search import neighbourhoods, projected_moves
+from lmi_pipeline.methods.disclosure_search import Neighbourhoods, groups_of_targets, projected_moves
 from lmi_pipeline.methods.disclosure_system import DisclosureSystem
-from lmi_pipeline.methods.disclosure_witness import proven_reach, verify_witnesses, witness_violations
+from lmi_pipeline.methods.disclosure_witness import Rooms, proven_reach, verify_witnesses
 from lmi_pipeline.methods.tables import FloatArray
 
 __all__ = ["Audit", "AuditOptions", "AuditStep", "attacker_intervals", "audit", "verify_witnesses"]
@@ -40,11 +41,14 @@ class AuditOptions:
     ----------
     null_vectors, null_tolerance, null_iterations
         Random vectors of the null-space test, component below which a cell is determined, iterations of each.
+    bound_sweeps
+        Rounds in which rows narrow the bounds of cells.
     projections, projection_iterations
         Rounds of projected moves and iterations of each; a round is made only if more than `whole_component` cells
         are connected, for programmes do better below.
-    witness_rounds, witness_limit, witness_batch
-        Rounds of witness programmes, programmes in all, and cells asked for by one in a large component.
+    witness_rounds, witness_limit, witness_batch, witness_branch
+        Rounds of witness programmes, programmes in all, and in a large component cells asked for by one and cells
+        taken from each of their rows in the first rounds.
     whole_component
         Withheld cells up to which a component is one programme.
     attacker_limit, attacker_cells
@@ -56,11 +60,13 @@ class AuditOptions:
     null_vectors: int = 2
     null_tolerance: float = 1e-6
     null_iterations: int = 2000
-    projections: int = 3
-    projection_iterations: int = 600
+    bound_sweeps: int = 5
+    projections: int = 1
+    projection_iterations: int = 200
     witness_rounds: int = 12
-    witness_limit: int = 60
-    witness_batch: int = 50
+    witness_limit: int = 300
+    witness_batch: int = 20
+    witness_branch: int = 3
     whole_component: int = 3000
     attacker_limit: int = 500
     attacker_cells: int = 10_000
@@ -163,6 +169,7 @@ def audit(
     record.exact("null space", found)
     if witnesses is not None:
         record.stored(witnesses)
+    _bound(record, space, options)
     space = free_moves(system, record.known)
     _project(record, space, rng, options)
     _ask(record, space, rng, options)
@@ -176,6 +183,7 @@ class _Record:
     def __init__(self, system: DisclosureSystem) -> None:
         cells = len(system.value)
         self.system = system
+        self._rooms = Rooms(system)
         self.known = np.zeros(cells, dtype=bool)
         self.narrow = np.zeros(cells, dtype=bool)
         self.down, self.up = np.zeros(cells), np.zeros(cells)
@@ -219,7 +227,7 @@ class _Record:
 
     def take(self, moves: sp.csr_matrix) -> None:
         """Enter the moves among `moves` that are feasible and prove something new."""
-        violation, size = witness_violations(self.system, moves)
+        violation, size = self._rooms.violations(moves)
         good = np.flatnonzero(violation <= _TOLERANCE * np.maximum(size, 1.0))
         moves, violation = moves[good], violation[good]
         wanted = self.left[moves.indices]
@@ -228,6 +236,12 @@ class _Record:
         useful = np.flatnonzero(helps @ np.ones(moves.shape[1]))
         self._reach(*proven_reach(moves[useful], violation[useful]))
         self.witnesses.append(moves[useful])
+
+    def close(self, cells: NDArray[np.int64], down: FloatArray, up: FloatArray) -> None:
+        """Enter cells that can move `down` and `up` at most, if that is less than they must; nan is no limit."""
+        system = self.system
+        short = (down < system.protect_down[cells] * _NEARLY) | (up < system.protect_up[cells] * _NEARLY)
+        self.narrow[cells[short]] = True
 
     def step(self, name: str, examined: int, exposed: int) -> None:
         """Note a step that looked at `examined` undecided cells."""
@@ -247,6 +261,13 @@ class _Record:
     def _reach(self, down: FloatArray, up: FloatArray) -> None:
         np.maximum(self.down, down, out=self.down)
         np.maximum(self.up, up, out=self.up)
+
+
+def _bound(record: _Record, space: MoveSpace, options: AuditOptions) -> None:
+    examined = int(record.left.sum())
+    lower, upper = outer_bounds(space, sweeps=options.bound_sweeps)
+    record.close(space.cells, -lower, upper)
+    record.step("bounds", examined, examined - int(record.left.sum()))
 
 
 def _project(record: _Record, space: MoveSpace, rng: np.random.Generator, options: AuditOptions) -> None:
@@ -270,19 +291,22 @@ def _project(record: _Record, space: MoveSpace, rng: np.random.Generator, option
 
 def _ask(record: _Record, space: MoveSpace, rng: np.random.Generator, options: AuditOptions) -> None:
     examined = int(record.left.sum())
+    if not examined:
+        return
+    component, near = space.components(), Neighbourhoods(space.matrix)
     programmes = 0
     for attempt in range(options.witness_rounds):
         targets = rng.permutation(np.flatnonzero(record.left[space.cells]))
-        if attempt % 2:
-            targets = targets[: (len(targets) + 1) // 2]
-        groups = neighbourhoods(space, targets, whole=options.whole_component, batch=options.witness_batch, rng=rng)
-        for group, members in groups:
+        targets = targets[: len(targets) // (1 + attempt % 2)]
+        groups = groups_of_targets(component, targets, whole=options.whole_component, batch=options.witness_batch)
+        for group, whole in groups:
             if programmes >= options.witness_limit:
                 break
             programmes += 1
-            _ask_group(record, space.part(members), space.cells[group], rng, options)
-    if examined:
-        record.step("witness programmes", examined, 0)
+            members = near.around(group, options.witness_branch + attempt // 3, rng) if whole is None else whole
+            part = space.part(members)
+            _ask_group(record, part if attempt else part.both_ways(), space.cells[group], rng, options)
+    record.step("witness programmes", examined, 0)
 
 
 def _ask_group(
@@ -293,36 +317,39 @@ def _ask_group(
     options: AuditOptions,
 ) -> None:
     system = record.system
+    cells = cells[record.left[cells]]
+    if not len(cells):
+        return
     missing_down = record.down[cells] < system.protect_down[cells] * _NEARLY
     missing_up = record.up[cells] < system.protect_up[cells] * _NEARLY
-    upwards = np.where(missing_down & missing_up, rng.random(len(cells)) < 0.5, missing_up)
+    upwards = np.where(missing_down & missing_up, rng.random(len(cells)) < 1 / 2, missing_up)
     wanted = np.where(upwards, system.protect_up[cells], -system.protect_down[cells])
     unit = float(np.median(np.abs(wanted)))
     positions = np.searchsorted(part.cells, cells)
     move = reaching_move(part, positions, wanted, unit=unit, seconds=options.solver_seconds)
     if move is not None:
-        record.take(on_system(part, [move], len(system.value)))
+        record.take(on_system(part, [move, -move], len(system.value)))
 
 
 def _attack(record: _Record, space: MoveSpace, options: AuditOptions) -> None:
     system = record.system
     component = space.components()
     size = np.bincount(component, minlength=1)
-    targets = np.flatnonzero(record.left[space.cells])
+    open_cells, close = record.left[space.cells], record.narrow[space.cells]
+    targets = np.concatenate([np.flatnonzero(open_cells), np.flatnonzero(close & ~open_cells)])
     targets = targets[size[component[targets]] <= options.attacker_cells][: options.attacker_limit]
     if not len(targets):
         return
+    examined, before = int(open_cells.sum()), int(record.narrow.sum())
     enough = 2 * _required(system)
     for number in np.unique(component[targets]):
         part = space.part(np.flatnonzero(component == number))
         cells = space.cells[targets[component[targets] == number]]
         found = attack(part, cells, len(system.value), seconds=options.solver_seconds, enough=enough[cells])
         record.low[cells], record.high[cells] = system.value[cells] - found.down, system.value[cells] + found.up
-        short = (found.down < system.protect_down[cells] * _NEARLY) | (found.up < system.protect_up[cells] * _NEARLY)
-        record.narrow[cells[short]] = True
+        record.close(cells, found.down, found.up)
         record.take(found.moves)
-    exposed = int(record.narrow.sum())
-    record.step("attacker programmes", len(targets), exposed)
+    record.step("attacker programmes", examined, int(record.narrow.sum()) - before)
 
 
 def _required(system: DisclosureSystem) -> FloatArray:

@@ -1,6 +1,6 @@
 """The moves an attacker can imagine: every way withheld cells can differ from the truth and still fit what is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -45,8 +45,8 @@ class MoveSpace:
     def part(self, members: NDArray[np.int64]) -> "MoveSpace":
         """Return the moves that leave every cell but `members`, positions among the free cells, where it is.
 
-        Every move of the part is a move of the whole; the part has all moves of its cells if it is closed, such as
-        the cells of one component.
+        `members` rise. Every move of the part is a move of the whole; the part has all moves of its cells if it is
+        closed, such as the cells of one component.
         """
         columns = self.matrix[:, members].tocsr()
         rows = np.flatnonzero(np.diff(columns.indptr))
@@ -58,6 +58,11 @@ class MoveSpace:
             self.lower[members],
             self.upper[members],
         )
+
+    def both_ways(self) -> "MoveSpace":
+        """Return the moves whose opposite is possible too."""
+        room, row_room = np.minimum(-self.lower, self.upper), np.minimum(-self.row_lower, self.row_upper)
+        return replace(self, lower=-room, upper=room, row_lower=-row_room, row_upper=row_room)
 
     def components(self) -> NDArray[np.int32]:
         """(n,) number of the set of cells, connected by rows, that each cell belongs to."""

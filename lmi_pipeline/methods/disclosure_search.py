@@ -50,16 +50,15 @@ def projected_moves(
     return np.stack([move, -move])
 
 
-def neighbourhoods(
-    space: MoveSpace, targets: NDArray[np.int64], *, whole: int, batch: int, rng: np.random.Generator
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Group targets, and yield each group with the cells that may move for it.
+def groups_of_targets(
+    component: NDArray[np.int32], targets: NDArray[np.int64], *, whole: int, batch: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64] | None]]:
+    """Group targets for one programme each, and yield each group with its cells if it has whole components.
 
-    Components of at most `whole` cells are taken whole, many together up to that size; of larger ones `batch` targets
-    at a time with their neighbourhood.
+    Components of at most `whole` cells are taken whole, many together up to that size; of larger ones, `batch` targets
+    at a time, in the order given and without cells.
     """
-    component = space.components()
-    size = np.bincount(component)
+    size = np.bincount(component, minlength=1)
     small = size[component[targets]] <= whole
     homes = np.unique(component[targets[small]])
     pack = np.cumsum(size[homes]) // max(whole, 1)
@@ -68,32 +67,41 @@ def neighbourhoods(
         yield np.intersect1d(targets, members), members
     large = targets[~small]
     for start in range(0, len(large), batch):
-        group = np.sort(large[start : start + batch])
-        yield group, neighbourhood(space.matrix, group, rng)
+        yield np.sort(large[start : start + batch]), None
 
 
-def neighbourhood(
-    matrix: sp.csr_matrix, targets: NDArray[np.int64], rng: np.random.Generator, *, branch: int = 4
-) -> NDArray[np.int64]:
-    """Return cells around `targets` among which closed moves are likely.
+class Neighbourhoods:
+    """Cells around a few targets, among which closed moves are likely.
 
-    First up to `branch` cells on each row of a target, then cells where two rows of those cross, then cells all of
-    whose rows have been met: in a table of three dimensions these are the corners of cubes.
+    Parameters
+    ----------
+    matrix : csr_matrix
+        (m, n) rows of a space.
     """
-    columns = matrix.T.tocsr()
-    degree = np.diff(columns.indptr)
-    chosen = np.zeros(matrix.shape[1], dtype=bool)
-    chosen[targets] = True
-    chosen[_sample_of_rows(matrix[_rows_of(columns, chosen)], branch, rng)] = True
-    for crossings in (np.minimum(degree, 2), degree):
-        met = np.zeros(matrix.shape[0])
-        met[_rows_of(columns, chosen)] = 1.0
-        chosen |= (columns.astype(bool) @ met >= crossings) & (degree > 0)
-    return np.flatnonzero(chosen)
 
+    def __init__(self, matrix: sp.csr_matrix) -> None:
+        self._matrix = matrix
+        self._columns = matrix.T.tocsr()
+        self._pattern = self._columns.astype(bool).astype(np.float64)
+        self._degree = np.diff(self._columns.indptr)
 
-def _rows_of(columns: sp.csr_matrix, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.unique(columns[np.flatnonzero(chosen)].indices).astype(np.int64)
+    def around(self, targets: NDArray[np.int64], branch: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the targets and the cells around them, rising.
+
+        First up to `branch` cells on each row of a target, then cells where two rows of those cross, then cells all of
+        whose rows have been met: in a table of three dimensions these are the corners of cubes.
+        """
+        chosen = np.zeros(self._matrix.shape[1], dtype=bool)
+        chosen[targets] = True
+        chosen[_sample_of_rows(self._matrix[self._rows_of(chosen)], branch, rng)] = True
+        for crossings in (np.minimum(self._degree, 2), self._degree):
+            met = np.zeros(self._matrix.shape[0])
+            met[self._rows_of(chosen)] = 1.0
+            chosen |= (self._pattern @ met >= crossings) & (self._degree > 0)
+        return np.flatnonzero(chosen)
+
+    def _rows_of(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.unique(self._columns[np.flatnonzero(chosen)].indices).astype(np.int64)
 
 
 def _sample_of_rows(rows: sp.csr_matrix, branch: int, rng: np.random.Generator) -> NDArray[np.int64]:

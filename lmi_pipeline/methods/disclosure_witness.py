@@ -64,7 +64,7 @@ def witness_violations(system: DisclosureSystem, witnesses: sp.csr_matrix) -> tu
         raise MethodError(f"witnesses: {witnesses.shape[1]} cells; the system has {len(system.value)}")
     count = witnesses.shape[0]
     violation, size = np.zeros(count), np.zeros(count)
-    rooms = _Rooms(system)
+    rooms = Rooms(system)
     pointers = witnesses.indptr
     start = 0
     while start < count:
@@ -85,7 +85,7 @@ def proven_reach(witnesses: sp.csr_matrix, violation: FloatArray) -> tuple[Float
     return down, up
 
 
-class _Rooms:
+class Rooms:
     """How far cells and rows may move, and how far beyond that witnesses take them."""
 
     def __init__(self, system: DisclosureSystem) -> None:
