@@ -1,0 +1,381 @@
+"""Protection of tables: primary rules, complementary suppression, joint audit, repair; or nothing at all.
+
+Tables are suppressed one by one, with hidden cells carried over to every table that has the same cell, and audited as
+one. Cells the audit does not certify get another cube, then further cells on the sums they are in, until everything
+that must be protected is proven safe. If that cannot be reached, an error names the cells and nothing comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+
+from lmi_pipeline.errors import DisclosureError, MethodError
+from lmi_pipeline.methods.disclosure_audit import Audit, AuditOptions, audit
+from lmi_pipeline.methods.disclosure_cubes import Suppression, add_cubes, hiding_cost, suppress
+from lmi_pipeline.methods.disclosure_insider import known_to_insiders
+from lmi_pipeline.methods.disclosure_lattice import Lattice
+from lmi_pipeline.methods.disclosure_linking import same_cells, spread
+from lmi_pipeline.methods.disclosure_rules import NOT_APPLICABLE, WITHHELD, PrimaryDecision
+from lmi_pipeline.methods.disclosure_system import DisclosureSystem, Link, join_systems
+from lmi_pipeline.methods.disclosure_widening import widen
+from lmi_pipeline.methods.disclosure_witness import witness_violations
+
+Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+
+COMPLEMENTARY = "complementary"
+_CUBE_ROUNDS = 2
+_FEASIBLE = 1e-7
+
+
+@dataclass(frozen=True)
+class ProtectOptions:
+    """Limits of :func:`protect`.
+
+    Attributes
+    ----------
+    rounds : int
+        Repairs after the first suppression.
+    insiders : bool
+        Guard against the only contributor of a cell, too.
+    audit : AuditOptions
+        Limits of each audit.
+    named : int
+        Cells an error names.
+    """
+
+    rounds: int = 12
+    insiders: bool = True
+    audit: AuditOptions = field(default_factory=AuditOptions)
+    named: int = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What is published of each cell, and the proof that the rest is safe.
+
+    Attributes
+    ----------
+    status : ndarray of str
+        (cells,) ok, small_sample, withheld or not_applicable: all that may be published.
+    reason : ndarray of str
+        (cells,) rule that decided, `complementary` for cells withheld for the sake of others, empty for cells that
+        are shown. Internal.
+    primary : PrimaryDecision
+        Outcome of the rules, cells of several tables that are the same quantity brought into line. Internal.
+    protect_down, protect_up : ndarray
+        (cells,) protection of each cell, cut to what is possible.
+    system : DisclosureSystem
+        All tables together as audited.
+    audit : Audit
+        Verdict and witnesses. Internal.
+    rounds : int
+        Repairs it took.
+    """
+
+    status: NDArray[np.str_]
+    reason: NDArray[np.str_]
+    primary: PrimaryDecision
+    protect_down: Floats
+    protect_up: Floats
+    system: DisclosureSystem
+    audit: Audit
+    rounds: int
+
+    @property
+    def hidden(self) -> Flags:
+        """(cells,) cells without a published value."""
+        return self.system.hidden
+
+
+def system_of(
+    lattices: Lattice | Sequence[Lattice],
+    primary: PrimaryDecision,
+    hidden: ArrayLike,
+    *,
+    links: Sequence[Link] = (),
+    floor: ArrayLike = 0.0,
+    ceiling: ArrayLike = np.inf,
+) -> DisclosureSystem:
+    """Join tables into what an attacker knows.
+
+    Parameters
+    ----------
+    lattices : Lattice or sequence of Lattice
+        Tables; `primary`, `hidden`, `floor` and `ceiling` number their cells one table after another.
+    primary : PrimaryDecision
+        Outcome of the rules, of which the protection is taken.
+    hidden : array_like of bool, shape (cells,)
+        Cells without a published value.
+    links : sequence of Link
+        Rows that tie cells of several tables.
+    floor, ceiling : array_like
+        Bounds known from outside.
+    """
+    tables = [lattices] if isinstance(lattices, Lattice) else list(lattices)
+    ends = np.cumsum([len(table.value) for table in tables])
+    if len(primary.status) != ends[-1]:
+        raise MethodError(f"protection: the rules speak of {len(primary.status)} cells, the tables have {ends[-1]}")
+    low, high = (np.broadcast_to(np.asarray(each, float), ends[-1]) for each in (floor, ceiling))
+    kept = np.asarray(hidden, bool)
+    parts = []
+    for table, end in zip(tables, ends, strict=True):
+        span = slice(end - len(table.value), end)
+        part = DisclosureSystem.of_equations(
+            table.matrix, table.value, kept[span], floor=low[span], ceiling=high[span],
+            protect_down=primary.protect_down[span], protect_up=primary.protect_up[span],
+        )  # fmt: skip
+        sums = table.matrix @ table.value
+        parts.append(replace(part, row_lower=sums, row_upper=sums))
+    return join_systems(parts, links)
+
+
+def protect(
+    lattice: Lattice | Sequence[Lattice],
+    primary: PrimaryDecision,
+    *,
+    links: Sequence[Link] = (),
+    rng: np.random.Generator,
+    cost: ArrayLike | None = None,
+    singleton: ArrayLike | None = None,
+    fixed: ArrayLike | None = None,
+    floor: ArrayLike = 0.0,
+    ceiling: ArrayLike = np.inf,
+    options: ProtectOptions | None = None,
+    progress: Progress | None = None,
+) -> Decision:
+    """Withhold what the rules say and as little else as makes that safe, proven over all tables together.
+
+    Parameters
+    ----------
+    lattice : Lattice or sequence of Lattice
+        Tables that are published together. Every other array numbers their cells one table after another.
+    primary : PrimaryDecision
+        Outcome of the rules; every cell of a lattice has a value.
+    links : sequence of Link
+        Rows that tie cells of several tables; the same cell in two tables is a link with coefficients 1 and -1 and
+        bounds 0.
+    rng : Generator
+        Source of random numbers.
+    cost : array_like, shape (cells,), optional
+        Loss when a cell is withheld; default that of :func:`hiding_cost`.
+    singleton : array_like of bool, shape (cells,), optional
+        Cells of one contributor, who knows the value.
+    fixed : array_like of bool, shape (cells,), optional
+        Cells that stay published whatever happens, e.g. already released. Zeros that are no primary ones are fixed.
+    floor, ceiling : array_like
+        Bounds known to everybody: 0 and infinity for counts, minus infinity for flows.
+    options : ProtectOptions, optional
+        Limits.
+    progress : callable, optional
+        Told what is being done, the round and the most rounds.
+
+    Returns
+    -------
+    Decision
+        Every protected cell certified.
+
+    Raises
+    ------
+    DisclosureError
+        Some cells cannot be protected; the message names them by their codes.
+    MethodError
+        Arrays that do not fit the tables.
+    """
+    limits = options or ProtectOptions()
+    work = _Work(lattice, primary, links, rng, cost, singleton, fixed, floor, ceiling, limits)
+    tell = progress or (lambda _label, _done, _total: None)
+    tell("suppressing", 0, limits.rounds)
+    work.cover()
+    for repairs in range(limits.rounds + 1):
+        tell(f"auditing {int(work.hidden.sum())} withheld cells", repairs, limits.rounds)
+        verdict, unsafe = work.examine()
+        if not unsafe.any():
+            return work.decision(verdict, repairs)
+        if repairs < limits.rounds and not work.repair(unsafe, verdict):
+            break
+    raise DisclosureError(
+        f"{int(unsafe.sum())} cells cannot be protected in {repairs} repairs, nothing comes out: {work.names(unsafe)};"
+        " coarsen a dimension, leave out that level, or let more cells be withheld"
+    )
+
+
+class _Work:
+    """One protection in progress."""
+
+    def __init__(
+        self,
+        lattice: Lattice | Sequence[Lattice],
+        primary: PrimaryDecision,
+        links: Sequence[Link],
+        rng: np.random.Generator,
+        cost: ArrayLike | None,
+        singleton: ArrayLike | None,
+        fixed: ArrayLike | None,
+        floor: ArrayLike,
+        ceiling: ArrayLike,
+        options: ProtectOptions,
+    ) -> None:
+        self.tables = [lattice] if isinstance(lattice, Lattice) else list(lattice)
+        self.ends = np.cumsum([len(table.value) for table in self.tables])
+        self.options, self.rng = options, rng
+        cells = int(self.ends[-1])
+        if len(primary.status) != cells:
+            raise MethodError(f"protection: the rules speak of {len(primary.status)} cells, the tables have {cells}")
+        self.group = same_cells(links, cells)
+        self.primary = _in_line(primary, self.group)
+        self.first = (self.primary.status == WITHHELD) | (self.primary.status == NOT_APPLICABLE)
+        self.hidden = self.first.copy()
+        self.system = system_of(self.tables, self.primary, self.hidden, links=links, floor=floor, ceiling=ceiling)
+        worth = np.concatenate([hiding_cost(t) for t in self.tables]) if cost is None else np.asarray(cost, float)
+        self.cost = np.asarray(worth * np.bincount(self.group)[self.group], float)
+        self.singleton = _flags(singleton, cells)
+        still = (self.system.value == 0) & (self.system.floor == 0)
+        self.fixed = spread((_flags(fixed, cells) | still) & ~self.hidden, self.group) & ~self.hidden
+        self.witnesses = sp.csr_matrix((0, cells))
+        self.tried = np.zeros(cells, dtype=np.int32)
+
+    def cover(self) -> None:
+        """First suppression of every table, until what they share agrees."""
+        wanted = self.first & self.system.protected
+        self._carry([self._suppress(number) for number in range(len(self.tables))], wanted)
+
+    def examine(self) -> tuple[Audit, Flags]:
+        """Audit what is hidden now; the cells that are not proven safe."""
+        system = self.system.with_hidden(self.hidden)
+        violation, size = witness_violations(system, self.witnesses)
+        sound = self.witnesses[np.flatnonzero(violation <= _FEASIBLE * np.maximum(size, 1.0))]
+        verdict = audit(system, rng=self.rng, witnesses=sound, options=self.options.audit)
+        self.witnesses = verdict.witnesses
+        unsafe = system.protected & ~(verdict.certified & ~verdict.exposed)
+        if self.options.insiders:
+            unsafe |= known_to_insiders(system, self.singleton & self.hidden, rng=self.rng)
+        return verdict, unsafe
+
+    def repair(self, unsafe: Flags, verdict: Audit) -> bool:
+        """Hide more for the sake of unsafe cells; False if there is nothing left to hide."""
+        before = int(self.hidden.sum())
+        cubes = unsafe & (self.tried < _CUBE_ROUNDS)
+        self.tried[unsafe] += 1
+        found = np.zeros_like(unsafe)
+        if cubes.any():
+            self._carry(self._more(cubes), cubes)
+            found = cubes & (int(self.hidden.sum()) > before)
+        stuck = unsafe & ~(found & ~self.uncovered)
+        if stuck.any():
+            self.hidden = widen(
+                self.system.with_hidden(self.hidden), stuck, also=verdict.exposed, cost=self.cost, fixed=self.fixed,
+                group=self.group,
+            )  # fmt: skip
+        return int(self.hidden.sum()) > before
+
+    def decision(self, verdict: Audit, rounds: int) -> Decision:
+        """Put a passed audit into words."""
+        added = self.hidden & ~self.first
+        reason = np.where(self.primary.disclosure != "", self.primary.disclosure, self.primary.reliability)
+        reason = np.where(added, COMPLEMENTARY, np.where(self.first, reason, ""))
+        return Decision(
+            status=np.where(added, WITHHELD, self.primary.status),
+            reason=reason.astype(str),
+            primary=self.primary,
+            protect_down=self.system.protect_down,
+            protect_up=self.system.protect_up,
+            system=self.system.with_hidden(self.hidden),
+            audit=verdict,
+            rounds=rounds,
+        )
+
+    def names(self, cells: Flags) -> str:
+        """Codes of the first few cells."""
+        texts: list[str] = []
+        for number, table in enumerate(self.tables):
+            mine = np.flatnonzero(cells[self._span(number)])[: self.options.named - len(texts)]
+            prefix = f"table {number + 1}: " if len(self.tables) > 1 else ""
+            texts += [prefix + ", ".join(f"{k}={v}" for k, v in row.items()) for row in _rows(table, mine)]
+        more = int(cells.sum()) - len(texts)
+        return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
+
+    def _span(self, number: int) -> slice:
+        return slice(int(self.ends[number]) - len(self.tables[number].value), int(self.ends[number]))
+
+    def _arguments(self, span: slice) -> dict[str, Any]:
+        return {
+            "cost": self.cost[span],
+            "fixed": self.fixed[span],
+            "singleton": self.singleton[span],
+            "floor": self.system.floor[span],
+            "rng": self.rng,
+        }
+
+    def _suppress(self, number: int) -> Suppression:
+        span = self._span(number)
+        return suppress(
+            self.tables[number],
+            self.hidden[span],
+            protect_down=self.system.protect_down[span],
+            protect_up=self.system.protect_up[span],
+            **self._arguments(span),
+        )
+
+    def _add(self, number: int, cells: Flags) -> Suppression:
+        span = self._span(number)
+        least = np.where(cells, np.minimum(1.0, self.system.value - self.system.floor), 0.0)[span]
+        return add_cubes(
+            self.tables[number],
+            self.hidden[span],
+            np.flatnonzero(cells[span]),
+            protect_down=np.maximum(self.system.protect_down[span], least),
+            protect_up=np.maximum(self.system.protect_up[span], least),
+            exclude=self.witnesses[:, span],
+            **self._arguments(span),
+        )
+
+    def _more(self, cells: Flags) -> list[Suppression | None]:
+        return [
+            self._add(number, cells) if cells[self._span(number)].any() else None for number in range(len(self.tables))
+        ]
+
+    def _carry(self, made: Sequence[Suppression | None], asked: Flags) -> None:
+        """Take cubes over, and cover in every table what another table hid of it."""
+        self.uncovered = np.zeros_like(self.hidden)
+        for _ in range(len(self.tables) * _CUBE_ROUNDS):
+            for number, each in enumerate(made):
+                if each is not None:
+                    self._take(number, each, asked)
+            carried = spread(self.hidden, self.group) & ~self.hidden
+            if not carried.any():
+                return
+            self.hidden |= carried
+            made, asked = self._more(carried), carried
+
+    def _take(self, number: int, made: Suppression, asked: Flags) -> None:
+        span = self._span(number)
+        self.hidden[span] |= made.hidden
+        self.uncovered[span] |= made.uncovered & asked[span]
+        before, after = int(span.start), int(self.ends[-1]) - int(span.stop)
+        rows = made.witnesses.shape[0]
+        wide = sp.hstack([sp.csr_matrix((rows, before)), made.witnesses, sp.csr_matrix((rows, after))], format="csr")
+        self.witnesses = sp.vstack([self.witnesses, wide], format="csr")
+
+
+def _flags(given: ArrayLike | None, cells: int) -> Flags:
+    return np.zeros(cells, dtype=bool) if given is None else np.asarray(given, bool)
+
+
+def _rows(table: Lattice, cells: NDArray[np.int64]) -> list[dict[str, str]]:
+    return [{str(k): str(v) for k, v in row.items()} for row in table.labels(cells).to_dict("records")]
+
+
+def _in_line(primary: PrimaryDecision, group: NDArray[np.int64]) -> PrimaryDecision:
+    """Give every copy of a withheld cell the decision of the copy that needs most protection."""
+    order = np.lexsort((-primary.protect_up, ~primary.withheld, group))
+    first = np.unique(group[order], return_index=True)[1]
+    leader = order[first][group]
+    return primary.take(np.where(primary.withheld[leader], leader, np.arange(len(group))))
