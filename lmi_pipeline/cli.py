@@ -47,7 +47,7 @@ def main() -> None:
     """Open labour market information for the UK: build, check, export and publish.
 
     Settings come from LMI_ variables: LMI_DATA, LMI_SOURCES, LMI_SCALE, LMI_SEED, LMI_PAY_MODE,
-    LMI_DATABASE_URL, LMI_AUTOMATION.
+    LMI_DATABASE_URL, LMI_DATABASE_READER, LMI_AUTOMATION.
     """
 
 
@@ -142,6 +142,57 @@ def synthesise(context: Context, scale: str, seed: int, out: Path, sources: tupl
     flow.synthesise(context, scale=scale, seed=seed, out=out, sources=sources)
 
 
+@main.command()
+@click.argument("cells", type=click.Path(path_type=Path), metavar="CELLS.csv")
+@click.option("--spec", type=click.Path(path_type=Path), required=True, help="SPEC.json: columns, hierarchies, rules.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="CSV to write: codes, value, status.")
+@click.option("--internal", type=click.Path(path_type=Path), help="Reasons (.csv) or certificates (.npz); stay inside.")
+@_command
+def protect(context: Context, cells: Path, spec: Path, out: Path, internal: Path | None) -> None:
+    """Withhold what a table's rules say, and what else makes that safe; fails if it cannot be made safe.
+
+    CELLS.csv has one row per cell, totals too: a column of codes for each dimension, the value, and what the rules
+    need. An example of SPEC.json, which the README explains key by key:
+
+    \b
+      {"dimensions": {"region": {"tree": {"UK": {"England": ["North", "South"], "Wales": []}}},
+                      "industry": {"total": "all"}},
+       "value": "turnover", "contributors": "firms", "largest": ["largest_1", "largest_2"],
+       "rules": {"minimum_contributors": 10, "p_percent": 10},
+       "protection": {"share": 0.2}, "rounding_base": 5}
+
+    \b
+      lmi protect cells.csv --spec spec.json --out safe.csv
+    """
+    from lmi_pipeline.console import disclosure as flow
+
+    flow.protect_table(context, cells, spec_path=spec, out=out, internal=internal)
+
+
+@main.command()
+@click.argument("cells", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="CELLS.csv...")
+@click.option("--spec", type=click.Path(path_type=Path), required=True, help="SPEC.json: columns, hierarchies, rules.")
+@click.option(
+    "--true", "truth", type=click.Path(path_type=Path), multiple=True, help="Cells with true values; may be repeated."
+)
+@click.option("--limit", type=click.IntRange(min=0), default=500, show_default=True, help="Intervals to compute.")
+@_command
+def audit(context: Context, cells: tuple[Path, ...], spec: Path, truth: tuple[Path, ...], limit: int) -> None:
+    """Try to work out what tables withhold; exit 1 and list the cells that are exposed, with attackers' intervals.
+
+    Several files are audited as published together. Without a status column everything counts as published except what
+    the rules withhold. With --true every cell that a rule withholds must be proven safe; without, an audit finds what
+    the published cells alone give away.
+
+    \b
+      lmi audit safe.csv --spec spec.json --true cells.csv
+      lmi audit by_region.csv by_size.csv --spec spec.json
+    """
+    from lmi_pipeline.console import disclosure as flow
+
+    flow.audit_tables(context, cells, spec_path=spec, true=truth, limit=limit)
+
+
 @main.group()
 def release() -> None:
     """List, publish, verify and roll back releases."""
@@ -150,19 +201,24 @@ def release() -> None:
 @release.command("list")
 @_command
 def release_list(context: Context) -> None:
-    """List the releases, newest first; the current one is marked."""
+    """List the releases, newest first; the current one is marked, and those under embargo have their time."""
     from lmi_pipeline.console import releases as flow
 
     flow.show(context)
 
 
 @release.command("publish")
+@click.option("--embargo", metavar="INSTANT", help="In force from then, e.g. 2026-12-01T09:30 (UK time, or an offset).")
+@click.option("--note", help="Note to readers, in Markdown (default: a summary of what changed).")
+@click.option("--notes", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File with the note.")
 @_command
-def release_publish(context: Context) -> None:
+def release_publish(context: Context, embargo: str | None, note: str | None, notes: Path | None) -> None:
     """Publish the servable tables as they stand, if every blocking check passes."""
     from lmi_pipeline.console import releases as flow
 
-    flow.publish(context)
+    if note and notes:
+        raise LmiError("--note and --notes exclude each other; leave one out")
+    flow.publish(context, embargo=embargo, note=notes.read_text(encoding="utf-8") if notes else note)
 
 
 @release.command("rollback")
@@ -198,6 +254,18 @@ def explain(context: Context, table: str, where: tuple[str, ...], release: str |
     from lmi_pipeline.console import explain as flow
 
     flow.explain(context, table, where, release)
+
+
+@main.command()
+@click.argument("before", metavar="RELEASE_A")
+@click.argument("after", metavar="RELEASE_B")
+@click.option("--table", "tables", multiple=True, help="Only this table; may be repeated.")
+@_command
+def diff(context: Context, before: str, after: str, tables: tuple[str, ...]) -> None:
+    """What changed from one release to another: rows, cells, the largest changes, statuses."""
+    from lmi_pipeline.console import releases as flow
+
+    flow.diff(context, before, after, tables=tables)
 
 
 @main.command()

@@ -20,6 +20,7 @@ _KNOWN = {
     "LMI_SEED": "seed of the synthetic UK",
     "LMI_PAY_MODE": "secure (ASHE microdata), open (published tables alone) or auto: secure for years with microdata",
     "LMI_DATABASE_URL": "SQLAlchemy URL of the release database (default: a SQLite file in each release)",
+    "LMI_DATABASE_READER": "role of the release database that is allowed to read each schema (default: none)",
     "LMI_AUTOMATION": "on turns the schedule and the landing sensor on",
 }
 
@@ -44,6 +45,8 @@ class Settings:
         Whether pay is estimated from microdata (secure), published tables alone (open), or as a year allows (auto).
     database_url : str or None
         Release database; None is a SQLite file in each release.
+    database_reader : str or None
+        Role that may read the schemas of releases.
     automation : bool
         Whether the schedule and the sensor start switched on.
     """
@@ -56,6 +59,7 @@ class Settings:
     seed: int = 2010
     pay_mode: str = "auto"
     database_url: str | None = None
+    database_reader: str | None = None
     automation: bool = False
 
     @property
@@ -137,5 +141,6 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         seed=_parse_seed(env.get("LMI_SEED", "2010")),
         pay_mode=pay_mode,
         database_url=env.get("LMI_DATABASE_URL"),
+        database_reader=env.get("LMI_DATABASE_READER"),
         automation=_parse_switch(env.get("LMI_AUTOMATION", "off")),
     )

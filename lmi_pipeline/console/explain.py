@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,10 @@ def explain(context: Context, table: str, where: tuple[str, ...], release: str |
 def _folder(release: str | None) -> ReleaseFolder:
     if release is not None and (Path(release) / "manifest.json").exists():
         return ReleaseFolder.open(Path(release))
-    from lmi_pipeline.release.publish import current_release, manifest_of
+    from lmi_pipeline.release.pointer import current_release, manifest_of
 
     root = load_settings().releases
-    version = release or current_release(root)
+    version = release or current_release(root, datetime.now(UTC))
     if version is None:
         raise ReleaseError(f"no release in {root} yet; run `lmi run`")
     manifest_of(root, version)

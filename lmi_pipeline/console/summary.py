@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
 from lmi_pipeline import catalog
 from lmi_pipeline.orchestration.workspace import Workspace
-from lmi_pipeline.release.publish import current_release
+from lmi_pipeline.release.pointer import current_release
 
 LAYERS = ("vault", "raw", "core", "est", "out", "publication")
 
@@ -70,7 +71,7 @@ def run_payload(workspace: Workspace, accounts: list[Any]) -> dict[str, Any]:
         "checks_failed": [name for a in accounts for name in a.checks_failed],
         "warnings": [name for a in accounts for name in a.warnings],
         "errors": [text for a in accounts for text in a.errors],
-        "release": current_release(workspace.settings.releases),
+        "release": current_release(workspace.settings.releases, datetime.now(UTC)),
         "headlines": dict(headlines(workspace)),
     }
 

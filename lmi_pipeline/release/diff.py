@@ -1,106 +1,202 @@
-"""What a release changes: per table its columns, its rows by key, and its numbers."""
+"""What a release changes: per table its columns, its rows by key, its numbers and its statuses.
+
+The Parquet files of two releases are joined by DuckDB, which spills to disk: a table need not fit into memory. The key
+is what each release says of itself in its CSV metadata. A value withheld in either release is no value in both, so that
+a difference shows nothing that neither release shows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-from pandas.api import types
+if TYPE_CHECKING:
+    import duckdb
 
-from lmi_pipeline import catalog
-
-
-def diff_tables(before: Mapping[str, pa.Table], after: Mapping[str, pa.Table]) -> dict[str, Any]:
-    """Differences by table; a table on one side only is new or gone."""
-    return {name: _diff(name, before.get(name), after.get(name)) for name in sorted({*before, *after})}
+LARGEST = 10
+STATUS, WITHHELD = "status", "withheld"
+_MEMORY = "1GB"
+_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 
 
-def _diff(name: str, before: pa.Table | None, after: pa.Table | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Side:
+    """A table of one release: its file, and the type of each column."""
+
+    path: Path
+    types: Mapping[str, str]
+    key: tuple[str, ...]
+    rows: int
+
+
+def diff_folders(before: Path | None, after: Path, tables: Collection[str] | None = None) -> dict[str, Any]:
+    """Differences by table between the folders of two releases.
+
+    Parameters
+    ----------
+    before, after : Path
+        Folders with one ``<table>.parquet`` and ``<table>.csv-metadata.json`` a table; ``before`` is None for the
+        first release.
+    tables : collection of str, optional
+        Only these.
+
+    Returns
+    -------
+    dict
+        By table, as JSON. On one side only: ``change`` (new table, table gone) and ``rows``. On both:
+        ``columns_added``, ``columns_gone``, ``columns_retyped``, ``rows_before``, ``rows_after``, ``rows_added``,
+        ``rows_gone``, ``rows_changed``, ``cells_changed`` by column (``changed``, of which ``appeared`` and ``gone``
+        between null and a value, and for numbers the ``largest`` changes with ``key``, ``before``, ``after``,
+        ``change`` and ``relative`` to the value before) and ``status_changes`` (``before``, ``after``, ``rows``). With
+        another key only ``change`` (key changed), columns and rows.
+    """
+    sides = [_files(folder) for folder in (before, after)]
+    names = sorted({*sides[0], *sides[1]} if tables is None else {*tables} & {*sides[0], *sides[1]})
+    if not names:
+        return {}
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="lmi-diff-") as spill, duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET temp_directory = '{spill}'")
+        connection.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
+        return {name: _diff(connection, *(_side(connection, files.get(name)) for files in sides)) for name in names}
+
+
+def _files(folder: Path | None) -> dict[str, Path]:
+    return {path.stem: path for path in folder.glob("*.parquet")} if folder else {}
+
+
+def _side(connection: duckdb.DuckDBPyConnection, path: Path | None) -> _Side | None:
+    if path is None:
+        return None
+    types = connection.execute(f"DESCRIBE SELECT * FROM {_read(path)}").fetchall()
+    counted = connection.execute(f"SELECT count(*) FROM {_read(path)}").fetchall()
+    metadata = path.with_name(f"{path.stem}.csv-metadata.json")
+    key = json.loads(metadata.read_text(encoding="utf-8"))["tableSchema"]["primaryKey"] if metadata.exists() else []
+    return _Side(path, {str(row[0]): str(row[1]) for row in types}, tuple(key), int(counted[0][0]))
+
+
+def _read(path: Path) -> str:
+    return "read_parquet('{}')".format(str(path).replace("'", "''"))
+
+
+def _diff(connection: duckdb.DuckDBPyConnection, before: _Side | None, after: _Side | None) -> dict[str, Any]:
     if before is None or after is None:
-        only = after if before is None else before
-        return {"change": "new table" if before is None else "table gone", "rows": len(only or ())}
-    shared = [c for c in after.column_names if c in before.column_names]
+        only = after or before
+        return {"change": "new table" if before is None else "table gone", "rows": only.rows if only else 0}
+    shared = [column for column in after.types if column in before.types]
     found: dict[str, Any] = {
-        "columns_added": [c for c in after.column_names if c not in shared],
-        "columns_gone": [c for c in before.column_names if c not in shared],
-        "columns_retyped": [c for c in shared if before.schema.field(c).type != after.schema.field(c).type],
-        "rows_before": len(before),
-        "rows_after": len(after),
+        "columns_added": [column for column in after.types if column not in shared],
+        "columns_gone": [column for column in before.types if column not in shared],
+        "columns_retyped": [column for column in shared if before.types[column] != after.types[column]],
+        "rows_before": before.rows,
+        "rows_after": after.rows,
     }
-    key = [column for column in _key(name) if column in shared]
-    if key != _key(name) or set(key) & set(found["columns_retyped"]):
+    key = list(after.key)
+    if not key or before.key != after.key or set(key) & {*found["columns_retyped"]} or not {*key} <= {*shared}:
         return {"change": "key changed", **found}
-    return found | _rows_and_cells(before.to_pandas(), after.to_pandas(), key, [c for c in shared if c not in key])
+    pairs = _Pairs(connection, before, after, key, [column for column in shared if column not in key])
+    return found | pairs.account()
 
 
-def _key(name: str) -> list[str]:
-    known = catalog.tables()
-    return list(known[name].key) if name in known else []
+class _Pairs:
+    """Rows of both releases side by side, in a table of the connection that lives as long as it takes."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, before: _Side, after: _Side, key: list[str], values: list[str]
+    ) -> None:
+        self._connection, self._before, self._after = connection, before, after
+        self._key, self._values = key, values
+        self._hidden = " OR ".join(
+            f"{side}.{STATUS} = '{WITHHELD}'" for side, held in (("b", before), ("a", after)) if STATUS in held.types
+        )
+
+    def account(self) -> dict[str, Any]:
+        """Counts of rows and cells, largest changes, and changes of status."""
+        keys = [_quoted(name) for name in self._key]
+        columns = [f"coalesce(b.{name}, a.{name}) AS {name}" for name in keys]
+        columns += [
+            f'{self._value(side, name)} AS "{prefix}{name}"'
+            for name in self._values
+            for side, prefix in (("b", "b:"), ("a", "a:"))
+        ]
+        joined = " AND ".join(f"b.{name} = a.{name}" for name in keys)
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE pairs AS SELECT {', '.join(columns)}, b.{keys[0]} IS NULL AS is_new,"
+            f" a.{keys[0]} IS NULL AS is_gone FROM {_read(self._before.path)} b"
+            f" FULL JOIN {_read(self._after.path)} a ON {joined}"
+        )
+        changed = [f'"b:{name}" IS DISTINCT FROM "a:{name}"' for name in self._values]
+        counts = self._counts(changed)
+        names = ["rows_added", "rows_gone", "rows_changed"]
+        cells = {name: self._column(name, *counts[3 + 3 * at : 6 + 3 * at]) for at, name in enumerate(self._values)}
+        statuses = self._statuses()
+        self._connection.execute("DROP TABLE pairs")
+        return {
+            **dict(zip(names, counts[:3], strict=True)),
+            "cells_changed": {name: found for name, found in cells.items() if found["changed"]},
+            "status_changes": statuses,
+        }
+
+    def _value(self, side: str, name: str) -> str:
+        if self._is_number(name):
+            text = f"{side}.{_quoted(name)}"
+            return f"CASE WHEN {self._hidden} THEN NULL ELSE {text} END" if self._hidden else text
+        retyped = self._before.types[name] != self._after.types[name]
+        return f"CAST({side}.{_quoted(name)} AS VARCHAR)" if retyped else f"{side}.{_quoted(name)}"
+
+    def _is_number(self, name: str) -> bool:
+        return all(side.types[name].startswith(_NUMBERS) for side in (self._before, self._after))
+
+    def _counts(self, changed: Sequence[str]) -> tuple[int, ...]:
+        both = "NOT is_new AND NOT is_gone"
+        wanted = ["count(*) FILTER (is_new)", "count(*) FILTER (is_gone)"]
+        wanted.append(f"count(*) FILTER ({both} AND ({' OR '.join(changed) or 'false'}))")
+        for name, differs in zip(self._values, changed, strict=True):
+            wanted += [
+                f"count(*) FILTER ({both} AND {differs})",
+                f'count(*) FILTER ({both} AND "b:{name}" IS NULL AND "a:{name}" IS NOT NULL)',
+                f'count(*) FILTER ({both} AND "a:{name}" IS NULL AND "b:{name}" IS NOT NULL)',
+            ]
+        row = self._connection.execute(f"SELECT {', '.join(wanted)} FROM pairs").fetchall()[0]
+        return tuple(int(count) for count in row)
+
+    def _column(self, name: str, changed: int, appeared: int, gone: int) -> dict[str, Any]:
+        found: dict[str, Any] = {"changed": changed, "appeared": appeared, "gone": gone}
+        if changed > appeared + gone and self._is_number(name):
+            found["largest"] = self._largest(name)
+        return found
+
+    def _largest(self, name: str) -> list[dict[str, Any]]:
+        keys = ", ".join(_quoted(column) for column in self._key)
+        rows = self._connection.execute(
+            f'SELECT "b:{name}"::DOUBLE, "a:{name}"::DOUBLE, {keys} FROM pairs WHERE "b:{name}" <> "a:{name}"'
+            f' ORDER BY abs("a:{name}"::DOUBLE - "b:{name}"::DOUBLE) DESC, {keys} LIMIT {LARGEST}'
+        ).fetchall()
+        return [
+            {
+                "key": {column: str(code) for column, code in zip(self._key, codes, strict=True)},
+                "before": before,
+                "after": after,
+                "change": after - before,
+                "relative": (after - before) / abs(before) if before else None,
+            }
+            for before, after, *codes in rows
+        ]
+
+    def _statuses(self) -> list[dict[str, Any]]:
+        if STATUS not in self._values:
+            return []
+        rows = self._connection.execute(
+            f'SELECT "b:{STATUS}", "a:{STATUS}", count(*) FROM pairs WHERE NOT is_new AND NOT is_gone'
+            f' AND "b:{STATUS}" IS DISTINCT FROM "a:{STATUS}" GROUP BY ALL ORDER BY ALL'
+        ).fetchall()
+        return [{"before": before, "after": after, "rows": count} for before, after, count in rows]
 
 
-def _rows_and_cells(before: pd.DataFrame, after: pd.DataFrame, key: list[str], values: list[str]) -> dict[str, Any]:
-    joined = before.merge(after, on=key, how="outer", suffixes=("_before", "_after"), indicator=True)
-    both = joined[joined["_merge"] == "both"]
-    cells = {column: _column_diff(both, column, key) for column in values}
-    return {
-        "rows_added": int((joined["_merge"] == "right_only").sum()),
-        "rows_gone": int((joined["_merge"] == "left_only").sum()),
-        "cells_changed": {column: found for column, found in cells.items() if found["changed"]},
-    }
-
-
-def _column_diff(both: pd.DataFrame, column: str, key: list[str]) -> dict[str, Any]:
-    before, after = both[f"{column}_before"], both[f"{column}_after"]
-    missing = before.isna() | after.isna()
-    changed = (before.isna() != after.isna()) | (~missing & (before != after))
-    found: dict[str, Any] = {"changed": int(changed.sum())}
-    numbers = all(types.is_numeric_dtype(side) and not types.is_bool_dtype(side) for side in (before, after))
-    gap = (after - before).abs().fillna(0.0).to_numpy(dtype="float64") if numbers else np.zeros(1)
-    if gap.max(initial=0.0) > 0:
-        row = both.iloc[int(gap.argmax())]
-        found["largest_change"] = float(gap.max())
-        found["largest_at"] = {name: str(row[name]) for name in key}
-        found["largest_from"], found["largest_to"] = float(row[f"{column}_before"]), float(row[f"{column}_after"])
-    return found
-
-
-def diff_markdown(difference: Mapping[str, Any], previous: str | None) -> str:
-    """The difference for a person."""
-    if previous is None:
-        return "# Changes\n\nThis is the first release.\n"
-    lines = [f"# Changes since {previous}\n", f"Numbers changed: {_where(difference)}.\n"]
-    for name, found in difference.items():
-        lines += [f"- **{name}**: {_sentence(found)}", *_cell_lines(found)]
-    return "\n".join(lines) + "\n"
-
-
-def _where(difference: Mapping[str, Any]) -> str:
-    names = [name for name, found in difference.items() if found.get("cells_changed")]
-    return f"yes, in {', '.join(names)}" if names else "no"
-
-
-def _sentence(found: Mapping[str, Any]) -> str:
-    if "rows" in found:
-        return f"{found['change']}, {found['rows']:,} rows"
-    parts = [
-        f"columns {word}: {', '.join(found[f'columns_{word}'])}"
-        for word in ("added", "gone", "retyped")
-        if found[f"columns_{word}"]
-    ]
-    if "change" in found:
-        return "; ".join([f"{found['change']}, rows cannot be compared", *parts])
-    return "; ".join([f"{found['rows_added']:,} rows added, {found['rows_gone']:,} gone", *parts])
-
-
-def _cell_lines(found: Mapping[str, Any]) -> list[str]:
-    lines = []
-    for column, cell in found.get("cells_changed", {}).items():
-        text = f"  - `{column}`: {cell['changed']:,} cells"
-        if "largest_change" in cell:
-            place = ", ".join(f"{name} {value}" for name, value in cell["largest_at"].items())
-            text += f"; largest change {cell['largest_from']:,.12g} to {cell['largest_to']:,.12g} ({place})"
-        lines.append(text)
-    return lines
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))

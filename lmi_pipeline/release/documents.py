@@ -20,6 +20,9 @@ _DATATYPES = {
 }
 _TIMESTAMP_FORMAT = "yyyy-MM-dd HH:mm:ss.SSSSSSX"
 
+_OPEN_GOVERNMENT = "Open Government Licence"
+OGL_STATEMENT = "Contains public sector information licensed under the Open Government Licence v3.0."
+
 NOTICES = {
     "true": "**Synthetic data.** No figure here is of the United Kingdom or of the publishers named.",
     "mixed": "**Partly synthetic data.** Some figures rest on synthetic files: see the column `synthetic`.",
@@ -81,7 +84,7 @@ def dictionary(tables: Sequence[str], inputs: pd.DataFrame, synthetic: str) -> s
     parts += [_table_section(catalog.table(name)) for name in tables]
     parts += [_codelist_section(name) for name in lists]
     parts += [_names_section(source) for source in sorted(inputs["source"].unique())]
-    return _joined(parts)
+    return joined(parts)
 
 
 def _table_section(table: Table) -> str:
@@ -89,20 +92,20 @@ def _table_section(table: Table) -> str:
         (c.name, c.type, c.unit or "", c.codelist or "", "yes" if c.name in table.nullable else "", c.description)
         for c in (catalog.column(name) for name in table.columns)
     ]
-    return _joined(
+    return joined(
         [
             f"## {table.name}",
             f"**{table.title}.** {table.description.strip()}",
             f"One row per {table.grain}. Key: {', '.join(table.key)}.",
             "\n".join(f"- {warning}" for warning in table.warnings),
-            _grid(("column", "type", "unit", "codes", "may be empty", "meaning"), rows),
+            grid(("column", "type", "unit", "codes", "may be empty", "meaning"), rows),
         ]
     )
 
 
 def _codelist_section(name: str) -> str:
     rows = catalog.codelist(name)[["code", "name"]].itertuples(index=False)
-    return _joined([f"## Code list {name}", _grid(("code", "name"), rows)])
+    return joined([f"## Code list {name}", grid(("code", "name"), rows)])
 
 
 def _names_section(name: str) -> str:
@@ -110,7 +113,7 @@ def _names_section(name: str) -> str:
     rows = [(layout.title, theirs, ours) for layout in source.layouts for theirs, ours in layout.column_map.items()]
     if not rows:
         return ""
-    return _joined([f"## Published names: {source.title}", _grid(("file", "published name", "our column"), rows)])
+    return joined([f"## Published names: {source.title}", grid(("file", "published name", "our column"), rows)])
 
 
 def attribution(inputs: pd.DataFrame, synthetic: str) -> str:
@@ -125,7 +128,7 @@ def attribution(inputs: pd.DataFrame, synthetic: str) -> str:
     """
     parts = ["# Attribution", NOTICES[synthetic]]
     parts += [_source_section(name, rows) for name, rows in inputs.groupby("source", sort=True)]
-    return _joined(parts)
+    return joined(parts)
 
 
 def _source_section(name: object, rows: pd.DataFrame) -> str:
@@ -143,14 +146,38 @@ def _source_section(name: object, rows: pd.DataFrame) -> str:
         lines.append(f"- Files used: {', '.join(used)}")
     if made_up.any():
         lines.append(f"- Synthetic files, in this publisher's layout but not its data: {int(made_up.sum())}")
-    return _joined([f"## {source.title}", "\n".join(lines)])
+    return joined([f"## {source.title}", "\n".join(lines)])
+
+
+def licences(inputs: pd.DataFrame, synthetic: str) -> str:
+    """Licences of a release, in Markdown: what each asks for, and of which sources.
+
+    Parameters
+    ----------
+    inputs : DataFrame
+        Ledger rows of the files behind the release.
+    synthetic : {'true', 'false', 'mixed'}
+        Whether the figures rest on synthetic files.
+    """
+    rows = [
+        (source.title, source.publisher, source.licence, source.licence_url or "")
+        for source in (catalog.source(str(name)) for name in sorted(inputs["source"].unique()))
+    ]
+    open_government = any(_OPEN_GOVERNMENT in licence for _, _, licence, _ in rows)
+    parts = ["# Licences", NOTICES[synthetic], grid(("source", "publisher", "licence", "its text"), rows)]
+    parts.append(
+        f"{OGL_STATEMENT} Keep this statement with whatever you make of the tables." if open_government else ""
+    )
+    parts.append("The tables hold no individual records. `attribution.md` says how to cite each source.")
+    return joined(parts)
 
 
 def _releases(rows: pd.DataFrame) -> list[tuple[str, str]]:
     return sorted(set(zip(rows["layout"], rows["release"], strict=True)))
 
 
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Table in Markdown."""
     lines = [_row(head), f"|{'---|' * len(head)}"]
     return "\n".join([*lines, *(_row(row) for row in rows)])
 
@@ -159,5 +186,6 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(' '.join(str(cell).split()).replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _joined(parts: Iterable[str]) -> str:
+def joined(parts: Iterable[str]) -> str:
+    """Parts of a text that are not empty, with an empty line between them."""
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"

@@ -1,19 +1,19 @@
-"""Making, finding and switching immutable releases.
+"""Making immutable releases, and going back to an earlier one.
 
-A release is built in a temporary folder and renamed into place, then the pointer ``current`` is
-replaced: whoever reads sees the old one or the new one, never a half.
+A release is built in a temporary folder, checked, and renamed into place, then the pointer ``current`` is replaced:
+whoever reads sees the old one or the new one, never a half. One process at a time publishes in a folder.
 """
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import json
-import os
-import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,78 +24,76 @@ import pyarrow.compute as pc
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import ReleaseError
 from lmi_pipeline.release.database import SQLITE, drop_schema, write_schema, write_sqlite
-from lmi_pipeline.release.diff import diff_markdown, diff_tables
-from lmi_pipeline.release.documents import attribution, dictionary
-from lmi_pipeline.release.servable import read_files, servable, write_files
+from lmi_pipeline.release.diff import diff_folders
+from lmi_pipeline.release.diff_text import diff_markdown
+from lmi_pipeline.release.documents import attribution, dictionary, licences
+from lmi_pipeline.release.locking import BUILDING, PUBLISH, WAIT, clear_leftovers, identity, only_one
+from lmi_pipeline.release.manifest import settle, verify, write_manifest, wrong_files
+from lmi_pipeline.release.notes import notes_text
+from lmi_pipeline.release.pointer import (
+    MANIFEST,
+    bring_into_force,
+    current_release,
+    home_time,
+    is_version,
+    manifest_of,
+    next_version,
+    point_at,
+)
+from lmi_pipeline.release.servable import servable, write_files
 from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake
 
 SCHEMA_VERSION = 1
-POINTER, MANIFEST, SEAL = "current", "manifest.json", "manifest.json.sha256"
-_VERSION = re.compile(r"^\d{4}\.\d{1,2}\.\d+$")
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def list_releases(root: Path) -> list[str]:
-    """Versions of the releases there are, newest first."""
-    if not root.is_dir():
-        return []
-    found = [path.name for path in root.iterdir() if _VERSION.match(path.name) and (path / MANIFEST).exists()]
-    return sorted(found, key=_order, reverse=True)
+@dataclass(frozen=True)
+class _Written:
+    """What the manifest says of a table."""
+
+    rows: int
+    columns: tuple[str, ...]
+    synthetic: str
+    vintages: tuple[str, ...]
 
 
-def _order(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def rollback(root: Path, version: str, now: datetime) -> None:
+    """Make a release that exists the one in force, in one step; releases that wait for their instant no longer do.
 
-
-def current_release(root: Path) -> str | None:
-    """Version the pointer names; None when nothing has been published."""
-    pointer = root / POINTER
-    return pointer.read_text(encoding="utf-8").strip() if pointer.exists() else None
-
-
-def next_version(root: Path, made_at: datetime) -> str:
-    """Next version of the month, ``YYYY.M.N``."""
-    month = (made_at.year, made_at.month)
-    numbers = [_order(version)[2] for version in list_releases(root) if _order(version)[:2] == month]
-    return f"{made_at.year}.{made_at.month}.{max(numbers, default=0) + 1}"
-
-
-def manifest_of(root: Path, version: str) -> dict[str, Any]:
-    """Manifest of a release; ReleaseError if there is no such release."""
-    path = root / version / MANIFEST
-    if not _VERSION.match(version) or not path.exists():
-        raise ReleaseError(f"no release {version} in {root}; there are {', '.join(list_releases(root)) or 'none'}")
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
-
-
-def rollback(root: Path, version: str) -> None:
-    """Point ``current`` at a release that exists, in one step."""
-    manifest_of(root, version)
+    Raises
+    ------
+    ReleaseError
+        No such release, it is not as published, or it is under embargo.
+    """
+    embargo = manifest_of(root, version).get("embargo")
+    if embargo and datetime.fromisoformat(embargo) > now:
+        raise ReleaseError(
+            f"release {version} is under embargo until {home_time(datetime.fromisoformat(embargo))}; publish again"
+            " with --embargo if it has been taken off"
+        )
     changed = verify(root, version)
     if changed:
         raise ReleaseError(
             f"release {version} has {len(changed)} files that are not as published: {', '.join(changed)}"
         )
-    _flip(root, version)
+    point_at(root, version)
 
 
-def verify(root: Path, version: str) -> list[str]:
-    """Files of a release that are missing, added, or not as published, the manifest among them."""
-    expected: Mapping[str, str] = manifest_of(root, version)["files"]
-    folder = root / version
-    found = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
-    wrong = {name for name, sha256 in expected.items() if name not in found or _hash(found[name]) != sha256}
-    wrong |= found.keys() - expected.keys() - {MANIFEST, SEAL}
-    if SEAL not in found or found[SEAL].read_text(encoding="utf-8") != _seal(folder / MANIFEST):
-        wrong.add(MANIFEST)
-    return sorted(wrong)
+def diff_releases(root: Path, before: str, after: str, tables: Collection[str] | None = None) -> dict[str, Any]:
+    """Differences between any two releases, by table, of all tables or of those named.
 
-
-def diff_releases(root: Path, before: str, after: str) -> dict[str, Any]:
-    """Differences between any two releases, by table."""
-    folders = [root / str(manifest_of(root, version)["release"]) for version in (before, after)]
-    return diff_tables(*(read_files(folder) for folder in folders))
+    Raises
+    ------
+    ReleaseError
+        No such release, or neither has a table that is named.
+    """
+    manifests = [manifest_of(root, version) for version in (before, after)]
+    unknown = sorted({*(tables or ())} - {name for manifest in manifests for name in manifest["tables"]})
+    if unknown:
+        raise ReleaseError(f"neither {before} nor {after} has a table {', '.join(unknown)}")
+    folders = [root / str(manifest["release"]) for manifest in manifests]
+    return diff_folders(folders[0], folders[1], tables)
 
 
 def publish(
@@ -103,13 +101,21 @@ def publish(
     releases_root: Path,
     *,
     database_url: str | None,
-    version: str,
     checks: Sequence[Mapping[str, Any]],
     git_revision: str,
     inputs: pd.DataFrame,
     made_at: datetime,
+    version: str | None = None,
     lake_versions: Mapping[str, int] | None = None,
-    validation_page: str | None = None,
+    validation_page: str | Callable[[str], str] | None = None,
+    now: datetime | None = None,
+    embargo: datetime | None = None,
+    notes: str | None = None,
+    lineage: Mapping[str, Sequence[str]] | None = None,
+    rules: Mapping[str, Any] | None = None,
+    audits: Sequence[Mapping[str, Any]] = (),
+    database_reader: str | None = None,
+    wait: float = WAIT,
 ) -> Path:
     """Publish every servable table of the lake as one immutable release.
 
@@ -124,55 +130,138 @@ def publish(
         Ledger rows of the files behind the tables.
     made_at : datetime
         When, UTC.
+    version : str, optional
+        ``YYYY.M.N``; the next of the month if not given, which is the way to publish when others may.
     lake_versions : mapping of str to int, optional
         Versions of the tables that were checked, and are published; the newest if not given.
+    validation_page : str or callable, optional
+        Page of the checks, or what makes it when told the version.
+    now : datetime, optional
+        Instant of the call, for what is in force; ``made_at`` if not given.
+    embargo : datetime, optional
+        Instant, with a time zone, from which the release is in force; at once if not given.
+    notes : str, optional
+        Note of a person in Markdown; a summary of the difference if not given.
+    lineage : mapping of str to sequence of str, optional
+        Tables that each table is made from.
+    rules : mapping, optional
+        Rules of disclosure and reliability in force, and their version.
+    audits : sequence of mapping
+        Disclosure audits that the tables passed.
+    database_reader : str, optional
+        Role that may read the schema of the release.
+    wait : float
+        Seconds to wait for another process that publishes.
 
     Raises
     ------
     ReleaseError
-        Nothing to publish, a blocking check failed or is missing, or the version exists.
+        Nothing to publish, a blocking check failed or is missing, the version exists, another process publishes, or no
+        space is left.
     DisclosureError
         A table holds microdata, an identifying column, or a number in a withheld cell.
     """
     versions = dict(lake_versions) if lake_versions is not None else versions_of(lake)
     names = [name for name in versions if catalog.table(name).layer == "out"]
     _require_passed(list(versions), names, checks)
-    _require_new(releases_root, version)
-    tables = {name: servable(name, lake.read(name, version=versions[name])) for name in names}
-    releases_root.mkdir(parents=True, exist_ok=True)
-    previous = current_release(releases_root)
-    facts = {
-        "schema_version": SCHEMA_VERSION,
-        "release": version,
-        "made_at": made_at.isoformat(),
-        "git_revision": git_revision,
-        "previous": previous,
-        "synthetic": combine_synthetic(*(table["synthetic"].to_pandas() for table in tables.values())),
-        "lake_versions": versions,
-        "weight_vintages": _vintages(tables),
-        "inputs": _input_rows(inputs),
-        "checks": [dict(check) for check in checks],
-        "tables": {name: {"rows": len(table), "columns": table.column_names} for name, table in tables.items()},
-    }
-    building = Path(tempfile.mkdtemp(dir=releases_root, prefix=".building-"))
-    written_to = None
-    try:
-        write_files(tables, building)
-        before = read_files(releases_root / str(manifest_of(releases_root, previous)["release"])) if previous else {}
-        _write_documents(building, facts, inputs, diff_tables(before, tables), validation_page)
-        if database_url is None:
-            write_sqlite(tables, building)
-        else:
-            written_to = write_schema(tables, database_url, version)
-        _write_manifest(building, {**facts, "database": written_to or SQLITE})
-        _move_into_place(building, releases_root / version)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        if database_url is not None and written_to is not None:
-            drop_schema(database_url, version)
-        raise
-    _flip(releases_root, version)
+    asked_at = made_at if now is None else now
+    with only_one(releases_root, PUBLISH, wait=wait):
+        clear_leftovers(releases_root)
+        version = version or next_version(releases_root, made_at)
+        _require_new(releases_root, version)
+        facts = {
+            "schema_version": SCHEMA_VERSION,
+            "release": version,
+            "made_at": made_at.isoformat(),
+            "embargo": None if embargo is None else embargo.astimezone(UTC).isoformat(),
+            "git_revision": git_revision,
+            "previous": current_release(releases_root, asked_at if embargo is None else embargo),
+            "lake_versions": versions,
+            "inputs": _input_rows(inputs),
+            "checks": [dict(check) for check in checks],
+            "lineage": {name: list(upstream) for name, upstream in (lineage or {}).items()},
+            "rules": dict(rules or {}),
+            "audits": [dict(audit) for audit in audits],
+        }
+        page = validation_page(version) if callable(validation_page) else validation_page
+        target = _Target(releases_root, version, database_url, database_reader)
+        with _all_or_nothing(target) as building:
+            facts |= _write_tables(lake, {name: versions[name] for name in names}, building)
+            facts["notes"] = _write_documents(building, releases_root, facts, inputs, notes, page)
+            facts["database"] = target.write_database(names, building)
+            write_manifest(building, facts)
+            _move_into_place(building, releases_root / version)
+        bring_into_force(releases_root, version, embargo, asked_at)
     return releases_root / version
+
+
+class _Target:
+    """Where the tables of one release go, and how to take them back."""
+
+    def __init__(self, root: Path, version: str, database_url: str | None, reader: str | None) -> None:
+        self.root, self.version = root, version
+        self._url, self._reader = database_url, reader
+        self._in_schema = False
+
+    def write_database(self, names: Sequence[str], building: Path) -> str:
+        """Write the tables to the database, and say where."""
+        tables = {name: building / f"{name}.parquet" for name in names}
+        if self._url is None:
+            write_sqlite(tables, building)
+            return SQLITE
+        where = write_schema(tables, self._url, self.version, owner=identity(self.root), reader=self._reader)
+        self._in_schema = True
+        return where
+
+    def take_back(self) -> None:
+        """Drop the schema, if it was written."""
+        if self._url is not None and self._in_schema:
+            drop_schema(self._url, self.version)
+
+
+@contextmanager
+def _all_or_nothing(target: _Target) -> Iterator[Path]:
+    """Give a folder to build in; whatever goes wrong, it and the database schema are taken back."""
+    building = None
+    try:
+        building = Path(tempfile.mkdtemp(dir=target.root, prefix=BUILDING))
+        yield building
+    except BaseException as error:
+        if building is not None:
+            shutil.rmtree(building, ignore_errors=True)
+        target.take_back()
+        if isinstance(error, OSError):
+            raise _not_written(target, error) from error
+        raise
+
+
+def _not_written(target: _Target, error: OSError) -> ReleaseError:
+    if error.errno in _NO_SPACE:
+        fault = f"no space left for the files ({error.strerror}); free some"
+    else:
+        fault = f"{error.strerror or type(error).__name__}; see that the folder can be written to"
+    return ReleaseError(
+        f"release {target.version} in {target.root}: {fault}, and publish again; the releases before stand as they were"
+    )
+
+
+def _write_tables(lake: Lake, versions: Mapping[str, int], folder: Path) -> dict[str, Any]:
+    """Write one table after another, so that one at a time is in memory."""
+    written: dict[str, _Written] = {}
+    for name, version in versions.items():
+        table = servable(name, lake.read(name, version=version))
+        write_files({name: table}, folder)
+        flags = combine_synthetic(pc.unique(table["synthetic"]).to_pandas())
+        written[name] = _Written(len(table), tuple(table.column_names), flags, _vintages(table))
+    return {
+        "synthetic": combine_synthetic(*(table.synthetic for table in written.values())),
+        "weight_vintages": sorted({vintage for table in written.values() for vintage in table.vintages}),
+        "tables": {name: {"rows": table.rows, "columns": list(table.columns)} for name, table in written.items()},
+    }
+
+
+def _vintages(table: pa.Table) -> tuple[str, ...]:
+    return tuple(pc.unique(table["weight_vintage"]).to_pylist()) if "weight_vintage" in table.column_names else ()
 
 
 def versions_of(lake: Lake) -> dict[str, int]:
@@ -196,39 +285,44 @@ def _require_passed(tables: Sequence[str], servables: Sequence[str], checks: Seq
 
 
 def _require_new(root: Path, version: str) -> None:
-    if not _VERSION.match(version):
+    if not is_version(version):
         raise ReleaseError(f"release version '{version}' is not YYYY.M.N")
     if (root / version).exists():
         raise ReleaseError(f"release {version} exists already; releases are never overwritten")
 
 
 def _write_documents(
-    folder: Path, facts: Mapping[str, Any], inputs: pd.DataFrame, difference: Mapping[str, Any], page: str | None
-) -> None:
-    compared = {"previous": facts["previous"], "release": facts["release"], "tables": difference}
+    folder: Path, root: Path, facts: Mapping[str, Any], inputs: pd.DataFrame, notes: str | None, page: str | None
+) -> str:
+    """Write what goes beside the tables; the note is handed back."""
+    previous, synthetic = facts["previous"], facts["synthetic"]
+    difference = diff_folders(root / previous if previous else None, folder)
+    note = notes_text(
+        notes, version=facts["release"], previous=previous, difference=difference, vintages=facts["weight_vintages"],
+        synthetic=synthetic,
+    )  # fmt: skip
+    compared = {"previous": previous, "release": facts["release"], "tables": difference}
     texts = {
-        "dictionary.md": dictionary(list(facts["tables"]), inputs, facts["synthetic"]),
-        "attribution.md": attribution(inputs, facts["synthetic"]),
+        "dictionary.md": dictionary(list(facts["tables"]), inputs, synthetic),
+        "attribution.md": attribution(inputs, synthetic),
+        "licences.md": licences(inputs, synthetic),
         "diff.json": json.dumps(compared, indent=2),
-        "diff.md": diff_markdown(difference, facts["previous"]),
+        "diff.md": diff_markdown(difference, previous),
+        "notes.md": note,
     }
     if page is not None:
         texts["validation.html"] = page
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def _write_manifest(folder: Path, facts: Mapping[str, Any]) -> None:
-    paths = sorted(p for p in folder.rglob("*") if p.is_file())
-    files = {str(path.relative_to(folder)): _hash(path) for path in paths}
-    (folder / MANIFEST).write_text(json.dumps({**facts, "files": files}, indent=2), encoding="utf-8")
-    (folder / SEAL).write_text(_seal(folder / MANIFEST), encoding="utf-8")
+    return note
 
 
 def _move_into_place(building: Path, folder: Path) -> None:
-    for path in building.rglob("*"):
-        path.chmod(0o444)
-    building.chmod(0o755)
+    settle(building)
+    expected = json.loads((building / MANIFEST).read_text(encoding="utf-8"))["files"]
+    wrong = wrong_files(building, expected)
+    if wrong:
+        raise ReleaseError(f"release {folder.name}: {', '.join(wrong)} cannot be read back as written; see the disk")
     try:
         building.rename(folder)
     except OSError as error:
@@ -237,27 +331,7 @@ def _move_into_place(building: Path, folder: Path) -> None:
         ) from error
 
 
-def _vintages(tables: Mapping[str, pa.Table]) -> list[str]:
-    held = [pc.unique(table["weight_vintage"]) for table in tables.values() if "weight_vintage" in table.column_names]
-    return sorted({vintage for values in held for vintage in values.to_pylist()})
-
-
 def _input_rows(inputs: pd.DataFrame) -> list[dict[str, Any]]:
     columns = ["source", "layout", "release", "period", "file_name", "sha256", "licence", "synthetic"]
     rows = inputs[columns].astype("object").where(inputs[columns].notna(), None)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _seal(manifest: Path) -> str:
-    return f"{_hash(manifest)}  {manifest.name}\n"
-
-
-def _flip(root: Path, version: str) -> None:
-    temporary = root / f".{POINTER}-{os.getpid()}"
-    temporary.write_text(f"{version}\n", encoding="utf-8")
-    temporary.replace(root / POINTER)

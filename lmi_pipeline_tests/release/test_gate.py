@@ -10,7 +10,7 @@ import pytest
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import ReleaseError
 from lmi_pipeline.release import gate
-from lmi_pipeline.release.publish import current_release, list_releases
+from lmi_pipeline.release.pointer import current_release, list_releases
 from lmi_pipeline.settings import Settings
 from lmi_pipeline.storage.vault import Vault
 from lmi_pipeline_tests.release.conftest import MADE_AT, MART, mart_rows
@@ -69,7 +69,7 @@ def outcomes(lake, sql_root, **options):
 def test_publish_then_release_with_checks_page_and_the_files_in_force(publish, settings):
     folder = publish()
     found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert found["release"] == current_release(settings.releases) == "2026.11.1"
+    assert found["release"] == current_release(settings.releases, MADE_AT) == "2026.11.1"
     assert found["git_revision"] == "unknown"
     assert [row["file_name"] for row in found["inputs"]] == ["used.csv"]
     made = {(check["table"], check["name"]) for check in found["checks"]}

@@ -15,8 +15,8 @@ import pytest
 
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import DisclosureError, ReleaseError
+from lmi_pipeline.release import pointer, servable
 from lmi_pipeline.release import publish as releases
-from lmi_pipeline.release import servable
 from lmi_pipeline_tests.release.conftest import MADE_AT, MART, mart_rows
 
 CONTROL = "est_population__quarterly_control"
@@ -57,7 +57,8 @@ def manifest(folder):
 
 
 def leftovers(root):
-    return [path.name for path in root.iterdir()] if root.exists() else []
+    kept = {".lock-publish", ".lock-current", ".identity"}
+    return [path.name for path in root.iterdir() if path.name not in kept] if root.exists() else []
 
 
 class TestContent:
@@ -67,7 +68,7 @@ class TestContent:
         assert names == set(manifest(folder)["files"])
         assert names == {
             f"{MART}.parquet", f"{MART}.csv", f"{MART}.csv-metadata.json", "release.sqlite", "dictionary.md",
-            "attribution.md", "diff.json", "diff.md", "validation.html",
+            "attribution.md", "licences.md", "diff.json", "diff.md", "notes.md", "validation.html",
         }  # fmt: skip
 
     def test_manifest_then_what_a_reader_needs_to_trace_it(self, publish, lake):
@@ -170,10 +171,10 @@ class TestVersions:
         folder = publish("2026.11.2")
         difference = json.loads((folder / "diff.json").read_text(encoding="utf-8"))
         assert (difference["previous"], difference["release"]) == ("2026.11.1", "2026.11.2")
-        assert difference["tables"][MART]["cells_changed"]["population_count"]["largest_change"] == 1000.0
+        assert difference["tables"][MART]["cells_changed"]["population_count"]["largest"][0]["change"] == 1000.0
         assert "Changes since 2026.11.1" in (folder / "diff.md").read_text(encoding="utf-8")
-        assert releases.current_release(root) == "2026.11.2"
-        assert releases.list_releases(root) == ["2026.11.2", "2026.11.1"]
+        assert pointer.current_release(root, MADE_AT) == "2026.11.2"
+        assert pointer.list_releases(root) == ["2026.11.2", "2026.11.1"]
         assert releases.diff_releases(root, "2026.11.1", "2026.11.2") == difference["tables"]
 
     def test_when_a_table_is_dropped_then_the_difference_says_gone(self, publish, root):
@@ -184,27 +185,27 @@ class TestVersions:
         assert difference["tables"]["out_old__yearly_thing"]["change"] == "table gone"
 
     def test_next_version_then_counts_within_the_month(self, publish, root):
-        assert releases.next_version(root, MADE_AT) == "2026.11.1"
+        assert pointer.next_version(root, MADE_AT) == "2026.11.1"
         for number in (1, 2, 10):
             publish(f"2026.11.{number}")
-        assert releases.next_version(root, MADE_AT) == "2026.11.11"
-        assert releases.next_version(root, datetime(2026, 12, 1, tzinfo=UTC)) == "2026.12.1"
-        assert releases.list_releases(root)[0] == "2026.11.10"
+        assert pointer.next_version(root, MADE_AT) == "2026.11.11"
+        assert pointer.next_version(root, datetime(2026, 12, 1, tzinfo=UTC)) == "2026.12.1"
+        assert pointer.list_releases(root)[0] == "2026.11.10"
 
     def test_rollback_then_only_the_pointer_moves(self, publish, root):
         publish("2026.11.1")
         publish("2026.11.2")
-        releases.rollback(root, "2026.11.1")
-        assert releases.current_release(root) == "2026.11.1"
-        assert releases.list_releases(root) == ["2026.11.2", "2026.11.1"]
+        releases.rollback(root, "2026.11.1", MADE_AT)
+        assert pointer.current_release(root, MADE_AT) == "2026.11.1"
+        assert pointer.list_releases(root) == ["2026.11.2", "2026.11.1"]
         assert not [name for name in leftovers(root) if name.startswith(".")]
 
     @pytest.mark.parametrize("version", ["2026.11.9", "..", "../releases/2026.11.1", "current", ""])
     def test_rollback_when_there_is_no_such_release_then_error_names_those_there_are(self, publish, root, version):
         publish()
         with pytest.raises(ReleaseError, match=r"there are 2026\.11\.1"):
-            releases.rollback(root, version)
-        assert releases.current_release(root) == "2026.11.1"
+            releases.rollback(root, version, MADE_AT)
+        assert pointer.current_release(root, MADE_AT) == "2026.11.1"
 
     def test_earlier_lake_version_then_published_as_it_was(self, publish, lake):
         lake.write(MART, mart_rows(population_count=[None, 9.0e3, 9.9e4]))
@@ -228,7 +229,7 @@ class TestVerify:
         path.write_bytes(content)
         assert releases.verify(root, "2026.11.1") == [name]
         with pytest.raises(ReleaseError, match=name):
-            releases.rollback(root, "2026.11.1")
+            releases.rollback(root, "2026.11.1", MADE_AT)
 
     def test_when_a_file_is_gone_or_added_then_named(self, publish, root):
         folder = publish()
@@ -314,20 +315,22 @@ class TestRefusal:
 
 class TestInterrupted:
     @pytest.mark.parametrize(
-        "step", ["write_files", "_write_documents", "write_sqlite", "_write_manifest", "_move_into_place"]
+        "step", ["write_files", "_write_documents", "write_sqlite", "write_manifest", "_move_into_place"]
     )
-    @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-    def test_when_a_step_fails_then_no_release_and_the_pointer_stands(self, publish, root, monkeypatch, step, error):
+    @pytest.mark.parametrize(("error", "raised"), [(OSError, ReleaseError), (KeyboardInterrupt, KeyboardInterrupt)])
+    def test_when_a_step_fails_then_no_release_and_the_pointer_stands(
+        self, publish, root, monkeypatch, step, error, raised
+    ):
         publish("2026.11.1")
 
         def fail(*args):
             raise error
 
         monkeypatch.setattr(releases, step, fail)
-        with pytest.raises(error):
+        with pytest.raises(raised):
             publish("2026.11.2")
         assert sorted(leftovers(root)) == ["2026.11.1", "current"]
-        assert releases.current_release(root) == "2026.11.1"
+        assert pointer.current_release(root, MADE_AT) == "2026.11.1"
 
     def test_when_killed_then_what_is_left_is_no_release(self, publish, lake, root, inputs, tmp_path):
         publish("2026.11.1")
@@ -344,20 +347,20 @@ class TestInterrupted:
         ]
         assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
         assert [name for name in leftovers(root) if name.startswith(".building-")]
-        assert releases.list_releases(root) == ["2026.11.1"]
-        assert releases.current_release(root) == "2026.11.1"
+        assert pointer.list_releases(root) == ["2026.11.1"]
+        assert pointer.current_release(root, MADE_AT) == "2026.11.1"
         publish("2026.11.2")
         assert releases.verify(root, "2026.11.2") == []
 
     def test_when_another_process_took_the_version_then_error_and_theirs_stands(self, publish, root, monkeypatch):
-        write = releases._write_manifest
+        write = releases.write_manifest
 
         def overtaken(folder, facts):
             write(folder, facts)
             (root / "2026.11.1").mkdir()
             (root / "2026.11.1" / "theirs").touch()
 
-        monkeypatch.setattr(releases, "_write_manifest", overtaken)
+        monkeypatch.setattr(releases, "write_manifest", overtaken)
         with pytest.raises(ReleaseError, match="could not be put in place"):
             publish()
         assert leftovers(root) == ["2026.11.1"]
@@ -365,7 +368,7 @@ class TestInterrupted:
 
     def test_when_placing_fails_after_the_database_then_its_schema_is_taken_back(self, publish, root, monkeypatch):
         dropped = []
-        monkeypatch.setattr(releases, "write_schema", lambda tables, url, version: f"{url} schema {version}")
+        monkeypatch.setattr(releases, "write_schema", lambda tables, url, version, **more: f"{url} schema {version}")
         monkeypatch.setattr(releases, "drop_schema", lambda url, version: dropped.append((url, version)))
         monkeypatch.setattr(releases, "_move_into_place", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
