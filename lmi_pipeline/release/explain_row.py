@@ -171,8 +171,8 @@ def _meant(table: str, frame: pd.DataFrame, column: str, texts: Mapping[str, str
     if typed in there:
         return [typed]
     words = _words(frame, column, there, texts)
-    plain = _folded(texts[column])
-    meant = [value for value in there if _folded(words[value]) == plain or _folded(str(value)) == plain]
+    listed, plain = code_names(column, texts), _folded(texts[column])
+    meant = [v for v in there if plain in map(_folded, (str(v), words[v], listed.get(str(v), "")))]
     if not meant:
         raise ReleaseError(
             f"table '{table}', column '{column}': no '{texts[column]}'; {_nearest(column, texts[column], words)}"
