@@ -163,7 +163,7 @@ def protect(context: Context, cells: Path, spec: Path, out: Path, internal: Path
 
     \b
       lmi protect cells.csv --spec spec.json --out safe.csv
-    """
+    """  # noqa: D301
     from lmi_pipeline.console import disclosure as flow
 
     flow.protect_table(context, cells, spec_path=spec, out=out, internal=internal)
@@ -187,7 +187,7 @@ def audit(context: Context, cells: tuple[Path, ...], spec: Path, truth: tuple[Pa
     \b
       lmi audit safe.csv --spec spec.json --true cells.csv
       lmi audit by_region.csv by_size.csv --spec spec.json
-    """
+    """  # noqa: D301
     from lmi_pipeline.console import disclosure as flow
 
     flow.audit_tables(context, cells, spec_path=spec, true=truth, limit=limit)
