@@ -6,7 +6,7 @@ Only the release's own folder, the folder of the release before it, and the cata
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -191,7 +191,7 @@ def _explained(folder: ReleaseFolder, entry: Table, frame: pd.DataFrame, row: Ma
         synthetic=str(row.get("synthetic") or manifest.get("synthetic", "false")),
         modelled=_is_modelled(row, path),
         key=_facts(entry.key, row),
-        details=_facts(_detail_columns(row, entry), row),
+        details=tuple(replace(f, label=figure_label(f.column)) for f in _facts(_detail_columns(row, entry), row)),
         figures=figures,
         sureness=sureness,
         status=status,

@@ -12,7 +12,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.errors import SchemaError
 from lmi_pipeline.release.explain_words import Row
 
-_LAYERS = ("vault", "raw", "core", "est", "out")
+_LAYERS = ("raw", "core", "est", "out")
 _SHAPE_CHECKS = re.compile(r"(type|not_null|range|codes|format|expect)_|(columns|not_empty|key_unique)$")
 _UNNAMED = "SQL test"
 _ASHE_YEAR = re.compile(r"(\d{4})(-(provisional|revised|final).*)?")
@@ -100,7 +100,7 @@ def path_to(table: str, lineage: Mapping[str, Sequence[str]]) -> tuple[str, ...]
     while waiting:
         name = waiting.pop()
         if name not in graph:
-            graph[name] = sorted(up for up in lineage.get(name, ()) if up in catalog.tables() and up != name)
+            graph[name] = sorted(up for up in lineage.get(name, ()) if _is_step(up) and up != name)
             waiting += graph[name]
     try:
         depth: dict[str, int] = {}
@@ -109,6 +109,10 @@ def path_to(table: str, lineage: Mapping[str, Sequence[str]]) -> tuple[str, ...]
     except CycleError:
         depth = dict.fromkeys(graph, 0)
     return tuple(sorted(graph, key=lambda name: (_rank(name), depth[name], name)))
+
+
+def _is_step(table: str) -> bool:
+    return table in catalog.tables() and not table.startswith("vault_")
 
 
 def _rank(table: str) -> int:

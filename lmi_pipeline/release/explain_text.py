@@ -104,6 +104,8 @@ def _pairs(pairs: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _named(fact: Fact) -> str:
+    if fact.words in ("yes", "no"):
+        return fact.words
     return f"{fact.words} ({fact.value})" if fact.words and fact.words != fact.value else fact.value
 
 

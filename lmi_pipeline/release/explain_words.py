@@ -32,6 +32,8 @@ _KEY_LABELS = {
     "pay_basis": "Kind of pay",
 }  # fmt: skip
 _UNITS = {"persons": "people"}
+_IN_UNIT_OF_ROW = ("estimate_value", "lower_bound", "upper_bound", "interval_low", "interval_high")
+_SMALL = 0.1
 
 
 def period_words(text: str) -> str:
@@ -67,7 +69,9 @@ def _column_lists(column: str, row: Row) -> list[str]:
         return [_CATEGORIES.get(breakdown, breakdown)]
     if column.startswith("occupation"):
         edition = str(row.get("soc_edition", ""))
-        return _SOC.get(edition, [*_SOC["2010"], *_SOC["2020"]])
+        return _SOC.get(edition, ["nodes_occupation", *_SOC["2010"], *_SOC["2020"]])
+    if column == "qualification_code":
+        return ["nodes_qualification", "nodes_qualification_9"]
     families = {"soc2010": _SOC["2010"], "soc2020": _SOC["2020"], "region": list(_AREAS), "area": list(_AREAS)}
     return [name for word in column.split("_") for name in families.get(word, [])]
 
@@ -88,12 +92,12 @@ def code_names(column: str, row: Row) -> dict[str, str]:
     for name in [*lists, *_column_lists(column, row)]:
         try:
             names = catalog.mapping(name, "name")
-        except SchemaError:  # a category that is split by nothing has no code list
+        except SchemaError:  # a category may be of no list, and a release older than a list
             continue
         found = {**names, **found}
     if {"area", "region"} & set(column.split("_")):
         found.setdefault(catalog.UNITED_KINGDOM, "United Kingdom")
-    return {"all": "All", "total": "Total", **found}
+    return {"all": "All", "total": "Total", "not_stated": "Not stated", **found}
 
 
 def name_column(column: str, columns: Collection[str]) -> str | None:
@@ -111,6 +115,8 @@ def value_words(column: str, value: object, row: Row) -> str:
     if named and isinstance(row[named], str):
         return str(row[named])
     text = str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if column in QUARTERS:
         return period_words(text)
     if column == "month" or column.endswith("_release"):
@@ -140,6 +146,8 @@ def unit_of(column: str, row: Row) -> str:
     entry = catalog.columns().get(column)
     if entry is not None and entry.unit:
         return entry.unit
+    if column not in _IN_UNIT_OF_ROW and (entry is None or " unit" not in entry.description):
+        return ""
     if isinstance(row.get("unit"), str):
         return str(row["unit"])
     for name, value in row.items():
@@ -153,9 +161,12 @@ def unit_of(column: str, row: Row) -> str:
 
 
 def number_text(value: float, unit: str) -> str:
-    """A number with its unit as one would write it: £612.30 per week, 9,000 people."""
+    """A number with its unit as one would write it: £612.30 per week, 9,000 people; two decimals at most."""
     if unit.startswith("GBP"):
         decimals = 0 if float(value).is_integer() else 2
         sign = "-" if value < 0 else ""
         return f"{sign}£{abs(value):,.{decimals}f}{unit.removeprefix('GBP')}"
-    return f"{value:,.12g} {_UNITS.get(unit, unit)}".rstrip()
+    if float(value).is_integer():
+        return f"{value:,.0f} {_UNITS.get(unit, unit)}".rstrip()
+    text = f"{value:,.2f}".rstrip("0") if abs(value) >= _SMALL else f"{value:.2g}"
+    return f"{text} {_UNITS.get(unit, unit)}".rstrip()

@@ -102,6 +102,10 @@ def test_steps_when_lineage_is_absent_or_odd_then_the_table_itself(tmp_path, lin
     assert {source.source for source in found.sources} == {"rti", "lfs", "ashe"}
 
 
+def test_steps_when_a_ledger_of_files_is_named_then_it_is_no_step(tmp_path):
+    assert [s.table for s in explained(tmp_path, lineage={MART: ["vault_ledger__file"]}).steps] == [MART]
+
+
 def test_steps_when_they_go_in_a_circle_then_each_once(tmp_path):
     control = "est_population__quarterly_control"
     found = explained(tmp_path, lineage={MART: [control], control: [MART]})
@@ -243,7 +247,8 @@ def pay(tmp_path, monkeypatch):
         {
             "year": [2020, 2020], "soc_edition": "2010", "occupation_code": ["1115", "1116"], "pay_basis": "weekly",
             "pay_estimate": [1674.65, 743.28], "interval_low": [1585.36, 664.19], "interval_high": [1768.96, 831.79],
-            "cv_percent": [4.4, 22.0], "quality_band": ["cv_0_5", "suppressed"], "pay_mode": "open", "status": "ok",
+            "cv_percent": [4.4, 22.0], "quality_band": ["cv_0_5", "suppressed"], "pay_mode": "open", "is_published": True,
+            "status": "ok",
             "synthetic": "false",
         }
     )  # fmt: skip
@@ -292,6 +297,7 @@ def test_pay_when_explained_then_name_unit_warning_and_limits_of_pay(pay):
     assert "Chief executives and senior officials (1115)" in text
     assert "Estimated mean £1,674.65 per week" in text
     assert "From published tables alone (open)" in text
+    assert "Whether the publisher gives a mean for this cell yes" in text
     assert "Note: Employees only." in text
     assert "does not list its checks" in text
     assert "coefficient of variation of up to 5 per cent are called precise" in text

@@ -37,6 +37,10 @@ def test_quarter_when_written_as_people_do_then_code(text, expected):
         (9000.0, "persons", "9,000 people"),
         (4.25, "per cent", "4.25 per cent"),
         (0.0, "", "0"),
+        (1161234.0, "persons", "1,161,234 people"),
+        (2.99048586732, "per cent", "2.99 per cent"),
+        (12.5, "per cent", "12.5 per cent"),
+        (-0.01234, "", "-0.012"),
     ],
 )
 def test_number_when_it_has_a_unit_then_as_one_would_write_it(value, unit, expected):
@@ -48,6 +52,7 @@ def test_unit_when_the_column_has_none_then_that_of_what_is_measured():
     assert words.unit_of("pay_estimate", {"pay_basis": "hourly", "pay_estimate": 14.0}) == "GBP per hour"
     assert words.unit_of("impact_value", {"unit": "percentage points"}) == "percentage points"
     assert words.unit_of("population_count", {"unit": "per cent"}) == "persons"
+    assert words.unit_of("shrinkage_weight", {"pay_basis": "hourly", "unit": "per cent"}) == ""
 
 
 def test_category_when_split_by_another_breakdown_then_another_name():
