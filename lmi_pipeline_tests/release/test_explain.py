@@ -247,9 +247,8 @@ def pay(tmp_path, monkeypatch):
         {
             "year": [2020, 2020], "soc_edition": "2010", "occupation_code": ["1115", "1116"], "pay_basis": "weekly",
             "pay_estimate": [1674.65, 743.28], "interval_low": [1585.36, 664.19], "interval_high": [1768.96, 831.79],
-            "cv_percent": [4.4, 22.0], "quality_band": ["cv_0_5", "suppressed"], "pay_mode": "open", "is_published": True,
-            "status": "ok",
-            "synthetic": "false",
+            "cv_percent": [4.4, 22.0], "quality_band": ["cv_0_5", "suppressed"], "pay_mode": "open",
+            "is_published": True, "status": "ok", "synthetic": "false",
         }
     )  # fmt: skip
     key = ("year", "soc_edition", "occupation_code", "pay_basis")
