@@ -3,7 +3,7 @@
 import numpy as np
 
 from lmi_pipeline.methods.disclosure_cube_space import BoolArray, hidden_lines
-from lmi_pipeline.methods.disclosure_cube_task import Certificate, Task, amounts
+from lmi_pipeline.methods.disclosure_cube_task import Certificate, Task, amounts, fruitless
 from lmi_pipeline.methods.disclosure_lattice import IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
@@ -23,9 +23,10 @@ def sample_corners(
     lines = hidden_lines(space.lattice, usable[:-1])
     partner = np.full((len(cells), len(space.moves)), -1, dtype=np.int64)
     found = np.zeros(len(cells), dtype=bool)
+    yields: list[int] = []
     for turn in range(rounds):
         left = np.flatnonzero(~found)
-        if not len(left):
+        if not len(left) or fruitless(yields, len(left)):
             break
         drawn = draw_on_lines(task, lines, cells[left], 1 + turn % _SKEWS, rng)
         valid = (drawn != -2).all(axis=1)
@@ -33,6 +34,7 @@ def sample_corners(
         good = _admissible(task, usable, cells[left], drawn)
         found[left[good]] = True
         partner[left[good]] = drawn[good]
+        yields.append(int(good.sum()))
     return found, corner_moves(task, cells[found], partner[found])
 
 

@@ -127,9 +127,8 @@ def sound(task: Task, certificate: Certificate) -> BoolArray:
     lines = task.lines[cells]
     for amount in (certificate.up, certificate.down):
         moves = sp.csr_matrix((amount, (row, column)), shape=(len(owners), len(cells)))
-        off = abs(moves @ lines).max(axis=1).toarray().ravel()
+        residual = (moves @ lines).tocoo()
         entry = moves.tocoo()
-        low = np.zeros(len(owners))
-        np.maximum.at(low, entry.row, -entry.data - task.room[cells[entry.col]])
-        fine[owners[(off > _SOUND) | (low > _SOUND)]] = False
+        fine[owners[residual.row[np.abs(residual.data) > _SOUND]]] = False
+        fine[owners[entry.row[-entry.data - task.room[cells[entry.col]] > _SOUND]]] = False
     return fine

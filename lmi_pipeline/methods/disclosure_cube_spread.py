@@ -11,7 +11,7 @@ import numpy as np
 
 from lmi_pipeline.methods.disclosure_cube_corners import draw_on_lines, ranked_partners
 from lmi_pipeline.methods.disclosure_cube_space import BoolArray, NodeMoves, hidden_lines
-from lmi_pipeline.methods.disclosure_cube_task import Certificate, Task, joined
+from lmi_pipeline.methods.disclosure_cube_task import Certificate, Task, fruitless, joined
 from lmi_pipeline.methods.disclosure_lattice import IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
@@ -56,9 +56,10 @@ def sample_shares(
     found = np.zeros(len(cells), dtype=bool)
     parts: list[Certificate] = []
     lines = hidden_lines(task.space.lattice, usable[:-1])
+    yields: list[int] = []
     for turn in range(rounds):
         left = np.flatnonzero(~found)
-        if not len(left):
+        if not len(left) or fruitless(yields, len(left)):
             break
         partner = draw_partners(task, cells[left], rng)
         if turn % _OFF_LINES:
@@ -69,6 +70,7 @@ def sample_shares(
         reached, part = shares_within(task, usable, cells[left], partner, depth)
         found[left[reached]] = True
         parts.append(part)
+        yields.append(int(reached.sum()))
     return found, joined(parts)
 
 

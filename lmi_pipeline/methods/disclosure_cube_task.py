@@ -9,6 +9,9 @@ from lmi_pipeline.methods.disclosure_cube_space import BoolArray, Space
 from lmi_pipeline.methods.disclosure_lattice import IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
+_TURNS = 8
+_YIELD = 0.01
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certificate:
@@ -111,6 +114,11 @@ def begin(
             for axis, moves in enumerate(space.moves)
         ),
     )
+
+
+def fruitless(found: list[int], left: int) -> bool:
+    """Return whether the last turns of a random search found so little that comparing every choice is cheaper."""
+    return len(found) >= _TURNS and sum(found[-_TURNS:]) <= _YIELD * left
 
 
 def amounts(need: FloatArray, reach: FloatArray) -> FloatArray:

@@ -25,7 +25,7 @@ from lmi_pipeline.methods.tables import FloatArray, floats
 _CANDIDATES = 48
 _ROUNDS = 240
 _SHARE_ROUNDS = 24
-_LAST_ROUNDS = 24
+_LAST_ROUNDS = 8
 _DEPTH = 16
 _TOTAL_WEIGHT = 4.0
 
