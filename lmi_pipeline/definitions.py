@@ -6,6 +6,7 @@ import dagster as dg
 
 from lmi_pipeline import settings as settings_module
 from lmi_pipeline.assets.cells import cell_assets
+from lmi_pipeline.assets.disclosure import gate_assets
 from lmi_pipeline.assets.estimates import estimate_assets
 from lmi_pipeline.assets.impact import impact_assets
 from lmi_pipeline.assets.marts import mart_assets
@@ -53,6 +54,7 @@ def build(settings: Settings) -> dg.Definitions:
         *weighting,
         *pay_assets(),
         *marts,
+        *gate_assets(),
         *publication_assets(out_tables),
     ]
     landing = landing_jobs(assets)

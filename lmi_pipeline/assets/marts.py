@@ -13,10 +13,10 @@ from lmi_pipeline.storage.sql import SqlModel, SqlTest, column_lineage, load_mod
 
 
 def assets_behind(table: str) -> list[str]:
-    """Names of the assets that write a table; several where each writes a slice."""
+    """Names of the assets that write a table: several where each writes a slice, another's where it writes both."""
     if table == CONTROL:
         return [control_name(vintage.name) for vintage in control_vintages()]
-    return [table]
+    return [catalog.table(table).written_with or table]
 
 
 def _lineage(model: SqlModel) -> dg.TableColumnLineage:

@@ -19,6 +19,9 @@ from lmi_pipeline.storage.frames import combine_synthetic, conform
 from lmi_pipeline.storage.lake import slice_text
 
 
+NO_ROWS = "no rows"
+
+
 @dataclass(frozen=True)
 class Part:
     """One slice to write: its value, a hash of what it is made from, and how to make it from its value."""
@@ -38,9 +41,13 @@ def frame_result(
     findings.examine(frame)
     return dg.MaterializeResult(
         value=Rows(frame),
-        metadata={"dagster/row_count": len(frame), "synthetic": combine_synthetic(frame["synthetic"]), **metadata},
+        metadata={"dagster/row_count": len(frame), "synthetic": _flag(frame), **metadata},
         check_results=findings.results(context.asset_key),
     )
+
+
+def _flag(frame: pd.DataFrame) -> str:
+    return combine_synthetic(frame["synthetic"]) if len(frame) else NO_ROWS
 
 
 def slices_result(
@@ -138,6 +145,6 @@ class _SliceWriter:
             "dagster/row_count": sum(self.rows.values()),
             "slices_written": self.written,
             "slices_unchanged": self.unchanged,
-            "synthetic": combine_synthetic(*self.flags) if self.flags else "no rows",
+            "synthetic": combine_synthetic(*self.flags) if self.flags else NO_ROWS,
             "rows_by_slice": dg.MetadataValue.json(self.rows),
         }

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lmi_pipeline.catalog.models import Column, NonResponseModel, Source, Table, WeightingDataset, WeightVintage
+from lmi_pipeline.catalog.protection import ALTERNATIVE, QUARTER, Hierarchy, Product, closure_of, nodes_of, tables_of
 from lmi_pipeline.errors import SchemaError
 
 ROOT = Path(__file__).parent
@@ -66,7 +67,13 @@ def _unique(entries: list[tuple[str, T]], kind: str) -> dict[str, T]:
 def columns() -> dict[str, Column]:
     """Every column of the project by name."""
     path = ROOT / "columns.yml"
-    return {n: _checked(Column, {"name": n, **entry}, path) for n, entry in _load_yaml(path).items()}
+    found = {n: _checked(Column, {"name": n, **entry}, path) for n, entry in _load_yaml(path).items()}
+    dimensions = dict.fromkeys(name for product in products().values() for name in product.dimensions)
+    offered = {f"{ALTERNATIVE}{name}": found[name] for name in dimensions}
+    return found | {
+        name: entry.model_copy(update={"name": name, "description": f"{entry.description}; of the cell offered"})
+        for name, entry in offered.items()
+    }
 
 
 @cache
@@ -77,7 +84,9 @@ def tables() -> dict[str, Table]:
         for path in sorted((ROOT / "tables").glob("*.yml"))
         for entry in _load_yaml(path)
     ]
-    found = _unique(entries, "table")
+    written = dict(entries)
+    derived = [table_ for product in products().values() for table_ in tables_of(product, written[product.cells])]
+    found = _unique([*entries, *((table_.name, table_) for table_ in derived)], "table")
     for table_ in found.values():
         _check_columns(table_)
     return found
@@ -117,6 +126,52 @@ def weighting_datasets() -> dict[str, WeightingDataset]:
     path = ROOT / "weighting_datasets.yml"
     entries = [_checked(WeightingDataset, entry, path) for entry in _load_yaml(path)]
     return _unique([(entry.name, entry) for entry in entries], "weighting dataset")
+
+
+@cache
+def hierarchies() -> dict[str, Hierarchy]:
+    """Hierarchies of the protected lattices by name."""
+    path = ROOT / "hierarchies.yml"
+    return _unique([(str(e["name"]), _checked(Hierarchy, e, path)) for e in _load_yaml(path)], "hierarchy")
+
+
+@cache
+def hierarchy_nodes(name: str) -> pd.DataFrame:
+    """Nodes of a hierarchy, ``code, name, level, parent``; see :func:`~lmi_pipeline.catalog.protection.nodes_of`."""
+    found = _entry(hierarchies(), name, "hierarchy")
+    return nodes_of(found, {level.codelist: codelist(level.codelist) for level in found.levels})
+
+
+@cache
+def hierarchy_closure(name: str) -> pd.DataFrame:
+    """Leaves of a hierarchy beside themselves and all their ancestors: ``leaf, node, level``."""
+    return closure_of(hierarchy_nodes(name))
+
+
+@cache
+def products() -> dict[str, Product]:
+    """Products of the disclosure gate by name, their hierarchies, rules and dimensions checked."""
+    path = ROOT / "disclosure.yml"
+    found = _unique([(str(e["name"]), _checked(Product, e, path)) for e in _load_yaml(path)], "product")
+    for product in found.values():
+        for hierarchy in set(product.dimensions.values()) - {QUARTER}:
+            _entry(hierarchies(), hierarchy, "hierarchy")
+        unknown = [rule for rule in product.rules if rule not in thresholds()]
+        unknown += [name for name in product.ladder if name not in product.dimensions]
+        if unknown:
+            raise SchemaError(f"catalogue: product '{product.name}' names rules or dimensions there are not: {unknown}")
+    return found
+
+
+def product(name: str) -> Product:
+    """One product of the disclosure gate; SchemaError with the nearest names if it is not catalogued."""
+    return _entry(products(), name, "product")
+
+
+def newest_vintage() -> str:
+    """Weight vintage that estimates rest on where a table shows one: the last of those published."""
+    published = [(v.published_on, name) for name, v in weight_vintages().items() if v.published_on is not None]
+    return max(published)[1]
 
 
 @cache
@@ -168,9 +223,12 @@ def _entry(entries: dict[str, T], name: str, kind: str) -> T:
 
 
 _DERIVED = ("source", "weight_vintage")
+_NODES = "nodes_"
 
 
 def _derived(name: str) -> pd.DataFrame:
+    if name.startswith(_NODES):
+        return hierarchy_nodes(name.removeprefix(_NODES))
     if name == "source":
         rows = [(source.name, source.title, "") for source in sources().values()]
     else:
@@ -181,7 +239,7 @@ def _derived(name: str) -> pd.DataFrame:
 @cache
 def codelist(name: str) -> pd.DataFrame:
     """Code list as text columns: ``code``, ``name``, then parents and mappings ('' where none)."""
-    if name in _DERIVED:
+    if name in _DERIVED or name.startswith(_NODES):
         return _derived(name)
     path = ROOT / "codelists" / f"{name}.csv"
     if not path.exists():

@@ -49,7 +49,8 @@ class Table(Entry):
     """One table: asset name = table name = SQL file name.
 
     ``method`` says in one to three plain sentences how its numbers are made, for readers who do not program;
-    ``references`` are where the method was published.
+    ``references`` are where the method was published. A table ``written_with`` another has no asset of its own: the
+    asset of the other writes it, too.
     """
 
     name: str = Field(pattern=r"^(vault|raw|core|est|out)_[a-z0-9]+__[a-z0-9_]+$")
@@ -66,6 +67,8 @@ class Table(Entry):
     sources: tuple[str, ...] = ()
     owner: str = "team:labour-market"
     partitioned: bool = False
+    written_with: str | None = None
+    may_be_empty: bool = False
     microdata: bool = False
     warnings: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()

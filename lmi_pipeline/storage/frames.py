@@ -48,7 +48,7 @@ def to_arrow(frame: pd.DataFrame, table: Table) -> pa.Table:
             f"table '{table.name}': columns do not agree with the catalogue: missing {missing}, not catalogued {extra};"
             f" change the asset or catalog/tables/{table.layer}.yml"
         )
-    if frame.empty:
+    if frame.empty and not table.may_be_empty:
         raise SchemaError(f"table '{table.name}': no rows to write; check that its upstream assets have rows")
     arrays = [_column_array(frame[name], catalog.column(name), table) for name in table.columns]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(table))

@@ -1,9 +1,11 @@
 """SQL models and tests of ``dbt_like_sql``, run in an in-process DuckDB over the lake.
 
 A model is one SELECT that makes one catalogued table; a test is one SELECT of failing rows, of which
-only the count leaves. ``{{ ref('table') }}`` names another table, ``{{ codelist('name') }}`` a code list
-and ``{{ param('reliability.withhold_below') }}`` a threshold of the catalogue. A SELECT sees the tables it
-names so and nothing else: no file, no network, no variable of the program.
+only the count leaves. ``{{ ref('table') }}`` names another table, ``{{ codelist('name') }}`` a code list,
+``{{ hierarchy('name') }}`` the leaves of a hierarchy beside their ancestors (with ``{{ total('name') }}``)
+and ``{{ param('reliability.withhold_below') }}`` a threshold of the catalogue. Macros are imported from the
+files of ``macros/``. A SELECT sees the tables it names so and nothing else: no file, no network, no variable
+of the program.
 """
 
 from __future__ import annotations
@@ -55,10 +57,13 @@ class SqlModel:
         File it stands in.
     text, sql : str
         As written, and with its names filled in.
+    outline : str
+        The same columns from the same columns, each macro told to say it shortly (``outline`` is true): what the
+        lineage is read from.
     refs : tuple of str
         Tables it reads, in order of appearance.
-    codelists : tuple of str
-        Code lists it reads.
+    codelists, hierarchies : tuple of str
+        Code lists and hierarchies it reads.
     """
 
     name: str
@@ -67,6 +72,8 @@ class SqlModel:
     sql: str
     refs: tuple[str, ...]
     codelists: tuple[str, ...]
+    hierarchies: tuple[str, ...]
+    outline: str
 
 
 @dataclass(frozen=True)
@@ -97,10 +104,11 @@ def parse(path: Path) -> SqlModel:
     SchemaError
         It names a table, code list or threshold that is not in the catalogue, or its template is at fault.
     """
-    from jinja2 import Environment, StrictUndefined, TemplateError
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
     refs: list[str] = []
     lists: list[str] = []
+    ladders: list[str] = []
 
     def ref(table: str) -> str:
         refs.append(catalog.table(table).name)
@@ -111,14 +119,28 @@ def parse(path: Path) -> SqlModel:
         lists.append(name)
         return f"codelist_{name}"
 
+    def hierarchy(name: str) -> str:
+        catalog.hierarchy_nodes(name)
+        ladders.append(name)
+        return f"hierarchy_{name}"
+
     text = path.read_text(encoding="utf-8")
-    engine = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - SQL, not HTML
-    names = {"ref": ref, "codelist": codelist, "param": _parameter, "united_kingdom": catalog.UNITED_KINGDOM}
+    macros = FileSystemLoader(next((p / "macros" for p in path.parents if (p / "macros").is_dir()), path.parent))
+    engine = Environment(undefined=StrictUndefined, autoescape=False, loader=macros)  # noqa: S701 - SQL, not HTML
+    names = {"ref": ref, "codelist": codelist, "hierarchy": hierarchy, "total": _total, "param": _parameter}
+    facts = {"united_kingdom": catalog.UNITED_KINGDOM, "newest_vintage": catalog.newest_vintage()}
     try:
-        sql = engine.from_string(text).render(**names)
+        template = engine.from_string(text)
+        outline = template.render(**names, **facts, outline=True)
+        sql = template.render(**names, **facts, outline=False)
     except (TemplateError, SchemaError) as error:
         raise SchemaError(f"{path.name}: {error}") from error
-    return SqlModel(path.stem, path, text, sql, tuple(dict.fromkeys(refs)), tuple(dict.fromkeys(lists)))
+    found = (tuple(dict.fromkeys(names)) for names in (refs, lists, ladders))
+    return SqlModel(path.stem, path, text, sql, *found, outline)
+
+
+def _total(name: str) -> str:
+    return str(catalog.hierarchy_nodes(name)["code"].iloc[-1])
 
 
 def load_models(root: Path) -> dict[str, SqlModel]:
@@ -178,6 +200,7 @@ def _connected(
         for name, frame in held.items()
     }
     sources |= {f"codelist_{name}": catalog.codelist(name) for name in model.codelists}
+    sources |= {f"hierarchy_{name}": catalog.hierarchy_closure(name) for name in model.hierarchies}
     with duckdb.connect(":memory:", config=_SETTINGS) as connection:
         connection.execute("SET python_enable_replacements = false; SET lock_configuration = true")
         for name, source in sources.items():
@@ -244,17 +267,28 @@ def column_lineage(model: SqlModel) -> dict[str, list[str]]:
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
     from sqlglot.lineage import lineage
+    from sqlglot.optimizer import build_scope, qualify
 
     schema = {
         name: {column: _SQL_TYPES[catalog.column(column).type] for column in catalog.table(name).columns}
         for name in model.refs
     }
     schema |= {f"codelist_{name}": dict.fromkeys(catalog.codelist(name).columns, "VARCHAR") for name in model.codelists}
+    for name in model.hierarchies:
+        schema[f"hierarchy_{name}"] = dict.fromkeys(catalog.hierarchy_closure(name).columns, "VARCHAR")
     found: dict[str, list[str]] = {}
+    try:
+        whole = qualify.qualify(
+            exp.maybe_parse(model.outline, dialect="duckdb"), dialect="duckdb", schema=schema,
+            validate_qualify_columns=False, identify=False,
+        )  # fmt: skip
+        scope = build_scope(whole)
+    except (SqlglotError, ValueError) as error:
+        raise SchemaError(f"{model.path.name}: no lineage: {error}") from error
     for column in catalog.table(model.name).columns:
         origins = set()
         try:
-            root = lineage(column, model.sql, schema=schema, dialect="duckdb")
+            root = lineage(column, whole, schema=schema, dialect="duckdb", scope=scope)
         except (SqlglotError, ValueError) as error:
             raise SchemaError(f"{model.path.name}: no lineage of column '{column}': {error}") from error
         for node in root.walk():
