@@ -74,7 +74,8 @@ def make_release(root, tables, version="2026.11.2", **facts):
     """Write a release of some frames; keywords replace facts of its manifest."""
     folder = root / version
     folder.mkdir(parents=True)
-    known = {name: frame for name, frame in tables.items() if name in catalog.tables()}
+    entries = catalog.tables()
+    known = {n: frame for n, frame in tables.items() if n in entries and {*frame.columns} == {*entries[n].columns}}
     write_files({name: to_arrow(frame, catalog.table(name)) for name, frame in known.items()}, folder)
     for name in tables.keys() - known.keys():
         tables[name].to_parquet(folder / f"{name}.parquet")
