@@ -13,8 +13,9 @@ import pandas as pd
 
 from lmi_pipeline import catalog
 from lmi_pipeline.catalog.models import Table
+from lmi_pipeline.catalog.protection import Product
 from lmi_pipeline.errors import DisclosureError, ReleaseError
-from lmi_pipeline.release.explain_ladder import alternatives_of, alternatives_table
+from lmi_pipeline.release.explain_ladder import alternatives_of, product_of
 from lmi_pipeline.release.explain_path import (
     Checks,
     SourceFiles,
@@ -180,6 +181,7 @@ def _explained(folder: ReleaseFolder, entry: Table, frame: pd.DataFrame, row: Ma
     manifest, status = folder.manifest, str(row.get("status") or "ok")
     lineage: Mapping[str, Any] = manifest.get("lineage") or {}
     path = path_to(entry.name, lineage)
+    product = product_of(entry.name, path)
     sources = files_behind(row, path, manifest.get("inputs", ()))
     period = row_period(row)
     figures, sureness = _figures(row, entry)
@@ -202,8 +204,8 @@ def _explained(folder: ReleaseFolder, entry: Table, frame: pd.DataFrame, row: Ma
         vintage=vintage_words(row),
         sources=sources,
         checks=checks_of(path, manifest.get("checks", ())),
-        disclosure=disclosure_of(row, path, manifest, [source.source for source in sources]),
-        alternatives=_alternatives(folder, entry, frame, row) if status in (WITHHELD, SMALL) else (),
+        disclosure=disclosure_of(row, path, manifest, _rules_of(product, figures)),
+        alternatives=_alternatives(folder, product, entry, frame, row) if status in (WITHHELD, SMALL) else (),
         release=folder.version,
         made_at=str(manifest.get("made_at") or ""),
         in_force_from=str(manifest.get("embargo") or ""),
@@ -211,6 +213,12 @@ def _explained(folder: ReleaseFolder, entry: Table, frame: pd.DataFrame, row: Ma
         previous=_previous(folder, entry, row),
         folder=str(folder.path),
     )
+
+
+def _rules_of(product: Product | None, figures: tuple[Figure, ...]) -> tuple[str, ...] | None:
+    if product is None:
+        return None
+    return (*product.rules, "rounding") if any(figure.unit == "persons" for figure in figures) else product.rules
 
 
 def _is_modelled(row: Row, path: tuple[str, ...]) -> bool | None:
@@ -297,13 +305,14 @@ def _previous(folder: ReleaseFolder, entry: Table, row: Row) -> Previous:
     return Previous(str(version), "shown" if figures else "not_shown", tuple(figures))
 
 
-def _alternatives(folder: ReleaseFolder, entry: Table, frame: pd.DataFrame, row: Row) -> tuple[Alternative, ...]:
+def _alternatives(
+    folder: ReleaseFolder, product: Product | None, entry: Table, frame: pd.DataFrame, row: Row
+) -> tuple[Alternative, ...]:
     """Broader figures the release names for a row, nearest first."""
-    name = alternatives_table(entry.name)
-    if not folder.has(name):
+    if product is None or not folder.has(product.alternatives):
         return ()
     found = []
-    for cell in alternatives_of(row, folder.table(name)):
+    for cell in alternatives_of(row, folder.table(product.alternatives)):
         other = _same_row(frame, entry.key, cell)
         shown = _figures(other, entry)[0] if other else ()
         status = str(other.get("status") or "ok") if other else ""

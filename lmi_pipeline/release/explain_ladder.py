@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from lmi_pipeline import catalog
+from lmi_pipeline.catalog.protection import Product
 
 OFFERED = "alternative_"
 _TOTALS = ("all", "total", "16+", catalog.UNITED_KINGDOM)
 _PERIOD, _YEAR_MONTH = "period_code", 7
 
 
-def alternatives_table(table: str) -> str:
-    """Table of broader cells that goes with a mart: ``out_pay__yearly_x`` has ``out_pay__yearly_alternative``."""
-    subject, _, rest = table.partition("__")
-    return f"{subject}__{rest.split('_', 1)[0]}_alternative"
+def product_of(table: str, path: Sequence[str]) -> Product | None:
+    """Product of the disclosure gate a mart is of: the one it is made from, else the one of its subject."""
+    products = catalog.products().values()
+    made_from = [product for product in products if {product.cells, product.decision} & set(path)]
+    subject = [product for product in products if product.alternatives.split("__")[0] == table.split("__")[0]]
+    return next(iter([*made_from, *subject]), None)
 
 
 def alternatives_of(row: Mapping[str, Any], offers: pd.DataFrame) -> list[dict[str, Any]]:

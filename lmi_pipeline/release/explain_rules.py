@@ -9,8 +9,6 @@ from typing import Any
 from lmi_pipeline import catalog
 from lmi_pipeline.release.explain_words import Row
 
-_SUBJECTS = {"ashe": "pay", "lfs": "labour_force_survey"}
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -34,7 +32,9 @@ class Disclosure:
     rules: tuple[Rule, ...]
 
 
-def disclosure_of(row: Row, path: Sequence[str], manifest: Mapping[str, Any], sources: Sequence[str]) -> Disclosure:
+def disclosure_of(
+    row: Row, path: Sequence[str], manifest: Mapping[str, Any], rules: Sequence[str] | None
+) -> Disclosure:
     """Rules behind a row.
 
     Parameters
@@ -46,14 +46,14 @@ def disclosure_of(row: Row, path: Sequence[str], manifest: Mapping[str, Any], so
     manifest : mapping
         Manifest of the release: ``rules`` (with their version, and their thresholds unless those of the catalogue
         are meant) and ``audits`` (each with the tables it is of).
-    sources : sequence of str
-        Sources behind the row.
+    rules : sequence of str or None
+        Sections of the thresholds that apply; all that are public if that is not known.
     """
     said: Mapping[str, Any] = manifest.get("rules") or {}
     version = _first([row, said], ("rule_version", "rule_id", "version"))
     audits = [_first([row], ("audit_id",))] if row.get("audit_id") else _audits(row, path, manifest.get("audits") or ())
     thresholds = said.get("thresholds") or {name: said[name] for name in _TEXTS if name in said}
-    return Disclosure(version, tuple(audits), _rules(thresholds or catalog.thresholds(), sources))
+    return Disclosure(version, tuple(audits), _rules(thresholds or catalog.thresholds(), rules))
 
 
 def _first(places: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
@@ -78,13 +78,11 @@ def _named(audit: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def _rules(thresholds: Mapping[str, Any], sources: Sequence[str]) -> tuple[Rule, ...]:
-    subjects = {_SUBJECTS[source] for source in sources if source in _SUBJECTS}
+def _rules(thresholds: Mapping[str, Any], wanted: Sequence[str] | None) -> tuple[Rule, ...]:
     found = []
     for name, text in _TEXTS.items():
         entry = thresholds.get(name)
-        applies = set(entry.get("applies_to", ())) if entry else set()
-        if entry and (not subjects or not applies or subjects & applies):
+        if entry and (wanted is None or name in wanted):
             source = " ".join(str(entry.get("source", "")).split())
             date = "" if entry.get("source_date") is None else str(entry["source_date"])
             found.append(Rule(name, text.format(**entry), source, date))

@@ -10,7 +10,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.catalog.models import Table
 from lmi_pipeline.errors import DisclosureError
 from lmi_pipeline.release.explain import explain
-from lmi_pipeline.release.explain_ladder import alternatives_of, alternatives_table
+from lmi_pipeline.release.explain_ladder import alternatives_of, product_of
 from lmi_pipeline.release.explain_row import ReleaseFolder
 from lmi_pipeline.release.explain_text import render
 from lmi_pipeline_tests.release.explain_folder import CHECKS, LINEAGE, MART, check, file_entry, make_release, rows
@@ -212,6 +212,8 @@ def test_rules_when_in_the_manifest_then_version_audit_and_limits_with_source(tm
     assert text.endswith("Audit passed a1b2c3")
     assert "below 1,000 are withheld" in text
     assert "Sofroniou" in text
+    assert "nearest 1,000" in text
+    assert "fewer than 10" not in text
     assert not [word for word in ("primary", "complementary") if word in text]
     assert "complementary" not in json.dumps(asdict(found))
 
@@ -299,7 +301,7 @@ def test_pay_when_explained_then_name_unit_warning_and_limits_of_pay(pay):
     assert "Whether the publisher gives a mean for this cell yes" in text
     assert "Note: Employees only." in text
     assert "does not list its checks" in text
-    assert "coefficient of variation of up to 5 per cent are called precise" in text
+    assert "fewer than 10 people or jobs" in text
     assert "nearest 1,000" not in text
     assert [source.source for source in found.sources] == ["ashe"]
     assert found.modelled is None
@@ -441,6 +443,17 @@ def test_alternatives_when_the_ladder_has_more_dimensions_then_the_row_is_their_
     ]  # fmt: skip
 
 
-def test_alternatives_table_when_of_a_mart_then_beside_it():
-    assert alternatives_table("out_pay__yearly_unit_group") == "out_pay__yearly_alternative"
-    assert alternatives_table(MART) == LADDER
+@pytest.mark.parametrize(
+    ("table", "path", "expected"),
+    [
+        (MART, (), LADDER),
+        ("out_lfs__quarterly_x", (), "out_lfs__yearly_alternative"),
+        ("out_other__x", ("est_pay__yearly_lattice_decision",), "out_pay__yearly_alternative"),
+    ],
+)
+def test_product_when_made_from_its_cells_or_of_its_subject_then_its_ladder(table, path, expected):
+    assert product_of(table, path).alternatives == expected
+
+
+def test_product_when_of_no_subject_then_none():
+    assert product_of("out_vacancies__monthly_x", ("core_lfs__quarterly_person",)) is None

@@ -84,3 +84,21 @@ def test_value_when_empty_then_no_words():
 def test_label_when_the_column_is_not_catalogued_then_its_name():
     assert words.figure_label("no_such_number") == "No such number"
     assert words.figure_label("estimate_value") == "Estimate"
+
+
+@pytest.mark.parametrize(
+    ("column", "code", "expected"),
+    [
+        ("qualification_code", "degree", "Degree or equivalent"),
+        ("qualification_code", "3-1", "High"),
+        ("industry_group", "22-2", "Mining and quarrying"),
+        ("occupation_code", "all", "All occupations"),
+        ("occupation_code", "11", "Corporate managers and directors"),
+        ("work_status", "all", "All in employment"),
+        ("area_code", "W92000004", "Wales"),
+        ("period_code", "2020-01", "January to March 2020"),
+        ("period_code", "2020", "2020"),
+    ],
+)
+def test_code_when_of_a_level_of_a_hierarchy_then_its_name(column, code, expected):
+    assert words.value_words(column, code, {}) == expected
