@@ -27,6 +27,7 @@ _ROUNDS = 240
 _SHARE_ROUNDS = 24
 _LAST_ROUNDS = 8
 _DEPTH = 16
+_PASSES = 4
 _TOTAL_WEIGHT = 4.0
 
 
@@ -126,6 +127,7 @@ def suppress(
     left[early.owner] = False
     search = Search(task, candidates)
     bare = search.cover(_largest_first(task, left))
+    search.refine(np.append(chosen, True), _PASSES)
     late = _within_hidden(task, bare, rng)
     search.tidy(np.flatnonzero(task.hidden[:-1] & ~chosen & ~_touched(late, cells)))
     first, second = _in_turn(search)
@@ -176,7 +178,7 @@ def add_cubes(
         avoid = _used_before(task, exclude, cell)
         found = search.certify(cell, task.price, avoid) or search.certify(cell, task.price)
         if found is not None:
-            search.held[cell] = found[1]
+            search.hold(cell, found[1])
             task.hide(joined(list(found[1])).cells)
     return _suppression(task, named, _in_turn(search))
 
