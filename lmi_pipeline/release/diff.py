@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LARGEST = 10
 STATUS, WITHHELD = "status", "withheld"
+_CHANGED, _APPEARED, _GONE = 1, 2, 3
 _MEMORY = "1GB"
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 
@@ -119,10 +120,12 @@ class _Pairs:
         """Counts of rows and cells, largest changes, and changes of status."""
         keys = [_quoted(name) for name in self._key]
         columns = [f"coalesce(b.{name}, a.{name}) AS {name}" for name in keys]
+        columns += [f'{self._fate(name)} AS "d:{name}"' for name in self._values]
         columns += [
-            f'{self._value(side, name)} AS "{prefix}{name}"'
+            f'{self._value(side, name)} AS "{side}:{name}"'
             for name in self._values
-            for side, prefix in (("b", "b:"), ("a", "a:"))
+            for side in ("b", "a")
+            if name == STATUS or self._is_number(name)
         ]
         joined = " AND ".join(f"b.{name} = a.{name}" for name in keys)
         self._connection.execute(
@@ -130,8 +133,7 @@ class _Pairs:
             f" a.{keys[0]} IS NULL AS is_gone FROM {_read(self._before.path)} b"
             f" FULL JOIN {_read(self._after.path)} a ON {joined}"
         )
-        changed = [f'"b:{name}" IS DISTINCT FROM "a:{name}"' for name in self._values]
-        counts = self._counts(changed)
+        counts = self._counts()
         names = ["rows_added", "rows_gone", "rows_changed"]
         cells = {name: self._column(name, *counts[3 + 3 * at : 6 + 3 * at]) for at, name in enumerate(self._values)}
         statuses = self._statuses()
@@ -149,19 +151,23 @@ class _Pairs:
         retyped = self._before.types[name] != self._after.types[name]
         return f"CAST({side}.{_quoted(name)} AS VARCHAR)" if retyped else f"{side}.{_quoted(name)}"
 
+    def _fate(self, name: str) -> str:
+        before, after = self._value("b", name), self._value("a", name)
+        return (
+            f"CASE WHEN {before} IS NOT DISTINCT FROM {after} THEN 0 WHEN {before} IS NULL THEN {_APPEARED}"
+            f" WHEN {after} IS NULL THEN {_GONE} ELSE {_CHANGED} END::TINYINT"
+        )
+
     def _is_number(self, name: str) -> bool:
         return all(side.types[name].startswith(_NUMBERS) for side in (self._before, self._after))
 
-    def _counts(self, changed: Sequence[str]) -> tuple[int, ...]:
+    def _counts(self) -> tuple[int, ...]:
         both = "NOT is_new AND NOT is_gone"
-        wanted = ["count(*) FILTER (is_new)", "count(*) FILTER (is_gone)"]
-        wanted.append(f"count(*) FILTER ({both} AND ({' OR '.join(changed) or 'false'}))")
-        for name, differs in zip(self._values, changed, strict=True):
-            wanted += [
-                f"count(*) FILTER ({both} AND {differs})",
-                f'count(*) FILTER ({both} AND "b:{name}" IS NULL AND "a:{name}" IS NOT NULL)',
-                f'count(*) FILTER ({both} AND "a:{name}" IS NULL AND "b:{name}" IS NOT NULL)',
-            ]
+        changed = " OR ".join(f'"d:{name}" > 0' for name in self._values) or "false"
+        wanted = ["count(*) FILTER (is_new)", "count(*) FILTER (is_gone)", f"count(*) FILTER ({both} AND ({changed}))"]
+        for name in self._values:
+            fates = ("> 0", f"= {_APPEARED}", f"= {_GONE}")
+            wanted += [f'count(*) FILTER ({both} AND "d:{name}" {fate})' for fate in fates]
         row = self._connection.execute(f"SELECT {', '.join(wanted)} FROM pairs").fetchall()[0]
         return tuple(int(count) for count in row)
 
