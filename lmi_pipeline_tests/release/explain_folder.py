@@ -6,6 +6,8 @@ import json
 import pandas as pd
 
 from lmi_pipeline import catalog
+from lmi_pipeline.release.explain import explain
+from lmi_pipeline.release.explain_row import ReleaseFolder
 from lmi_pipeline.release.servable import write_files
 from lmi_pipeline.storage.frames import to_arrow
 
@@ -88,3 +90,28 @@ def make_release(root, tables, version="2026.11.2", **facts):
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps({**manifest, **facts}), encoding="utf-8")
     return folder
+
+
+LONDON = {"quarter": "2020-01", "area_code": "E12000007"}
+ULSTER = {"quarter": "2020-04", "area_code": "N92000002"}
+
+
+def explained(tmp_path, where=None, frame=None, **facts):
+    """Explanation of a row of a new release; keywords replace facts of its manifest."""
+    folder = make_release(tmp_path, {MART: rows() if frame is None else frame}, **facts)
+    return explain(ReleaseFolder.open(folder), MART, where or LONDON)
+
+
+def flat(text):
+    """Text without its line breaks."""
+    return " ".join(text.split())
+
+
+def section(text, heading):
+    """Lines under one heading, up to the next."""
+    text = f"\n{text}"
+    start = text.index(f"\n{heading}\n")
+    end = text.find("\n\n", start)
+    while end != -1 and not text[end + 2 :].split("\n", 2)[1:2][0].startswith("---"):
+        end = text.find("\n\n", end + 2)
+    return text[start:] if end == -1 else text[start:end]
