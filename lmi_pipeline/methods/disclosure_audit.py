@@ -184,6 +184,8 @@ class _Record:
         cells = len(system.value)
         self.system = system
         self._rooms = Rooms(system)
+        self._protected = system.protected
+        self._enough_down, self._enough_up = system.protect_down * _NEARLY, system.protect_up * _NEARLY
         self.known = np.zeros(cells, dtype=bool)
         self.narrow = np.zeros(cells, dtype=bool)
         self.down, self.up = np.zeros(cells), np.zeros(cells)
@@ -194,15 +196,14 @@ class _Record:
     @property
     def certified(self) -> NDArray[np.bool_]:
         """(cells,) protected cells that witnesses prove safe."""
-        system = self.system
-        enough = (self.down >= system.protect_down * _NEARLY) & (self.up >= system.protect_up * _NEARLY)
-        proven: NDArray[np.bool_] = enough & system.protected & system.hidden
+        enough = (self.down >= self._enough_down) & (self.up >= self._enough_up)
+        proven: NDArray[np.bool_] = enough & self._protected & self.system.hidden
         return proven
 
     @property
     def left(self) -> NDArray[np.bool_]:
         """(cells,) protected cells that are undecided."""
-        open_cells: NDArray[np.bool_] = self.system.protected & ~self.known & ~self.narrow & ~self.certified
+        open_cells: NDArray[np.bool_] = self._protected & ~self.known & ~self.narrow & ~self.certified
         return open_cells
 
     def shown(self) -> None:
@@ -239,8 +240,7 @@ class _Record:
 
     def close(self, cells: NDArray[np.int64], down: FloatArray, up: FloatArray) -> None:
         """Enter cells that can move `down` and `up` at most, if that is less than they must; nan is no limit."""
-        system = self.system
-        short = (down < system.protect_down[cells] * _NEARLY) | (up < system.protect_up[cells] * _NEARLY)
+        short = (down < self._enough_down[cells]) | (up < self._enough_up[cells])
         self.narrow[cells[short]] = True
 
     def step(self, name: str, examined: int, exposed: int) -> None:
@@ -250,7 +250,7 @@ class _Record:
 
     def verdict(self) -> Audit:
         """Return the audit; what a witness proves safe is not exposed, whatever the null-space test said."""
-        protected, certified = self.system.protected, self.certified
+        protected, certified = self._protected, self.certified
         self.low[self.known & certified] = self.high[self.known & certified] = np.nan
         exposed = (self.known & ~certified) | self.narrow
         cells = len(self.system.value)
