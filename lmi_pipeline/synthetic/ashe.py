@@ -81,6 +81,7 @@ TABLES = (
     Table("16", "SIC07 Industry (4) SIC2007", ("1",), title="SIC2007 "),
     Table("15", "Work Region Occupation SOC10 (4)", ("1",), omits_thin=True),
     Table("8", "Home Geography", ("1",), years=YEARS[-1:], letters=("a",)),
+    Table("8", "Home Geography", ("6",)),
 )
 
 
