@@ -127,11 +127,14 @@ def _trimmed(schedule: Sequence[Entry], now: datetime) -> list[Entry]:
 def _replace(root: Path, schedule: Sequence[Entry]) -> None:
     lines = [entry.version if entry.since is None else f"{entry.version} from {_text(entry)}" for entry in schedule]
     temporary = root / f"{POINTING}{os.getpid()}"
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write("".join(f"{line}\n" for line in lines))
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(root / POINTER)
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write("".join(f"{line}\n" for line in lines))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(root / POINTER)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _text(entry: Entry) -> str:

@@ -45,6 +45,7 @@ from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake
 
 SCHEMA_VERSION = 1
+INPUT_COLUMNS = ("source", "layout", "release", "period", "file_name", "sha256", "licence", "synthetic")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -185,13 +186,14 @@ def publish(
         }
         page = validation_page(version) if callable(validation_page) else validation_page
         target = _Target(releases_root, version, database_url, database_reader)
-        with _all_or_nothing(target) as building:
+        with _plain_errors(target), _all_or_nothing(target) as building:
             facts |= _write_tables(lake, {name: versions[name] for name in names}, building)
             facts["notes"] = _write_documents(building, releases_root, facts, inputs, notes, page)
             facts["database"] = target.write_database(names, building)
             write_manifest(building, facts)
             _move_into_place(building, releases_root / version)
-        bring_into_force(releases_root, version, embargo, asked_at)
+        with _plain_errors(target):
+            bring_into_force(releases_root, version, embargo, asked_at)
     return releases_root / version
 
 
@@ -226,23 +228,26 @@ def _all_or_nothing(target: _Target) -> Iterator[Path]:
     try:
         building = Path(tempfile.mkdtemp(dir=target.root, prefix=BUILDING))
         yield building
-    except BaseException as error:
+    except BaseException:
         if building is not None:
             shutil.rmtree(building, ignore_errors=True)
         target.take_back()
-        if isinstance(error, OSError):
-            raise _not_written(target, error) from error
         raise
 
 
-def _not_written(target: _Target, error: OSError) -> ReleaseError:
-    if error.errno in _NO_SPACE:
-        fault = f"no space left for the files ({error.strerror}); free some"
-    else:
-        fault = f"{error.strerror or type(error).__name__}; see that the folder can be written to"
-    return ReleaseError(
-        f"release {target.version} in {target.root}: {fault}, and publish again; the releases before stand as they were"
-    )
+@contextmanager
+def _plain_errors(target: _Target) -> Iterator[None]:
+    """Say what the operating system refused, and that the releases before are safe."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            fault = f"no space left for its files ({error.strerror}); free some"
+        else:
+            fault = f"{error.strerror or type(error).__name__}; see that the folder can be written to"
+        raise ReleaseError(
+            f"release {target.version} in {target.root}: {fault}, and publish again; the release in force stands"
+        ) from error
 
 
 def _write_tables(lake: Lake, versions: Mapping[str, int], folder: Path) -> dict[str, Any]:
@@ -332,6 +337,6 @@ def _move_into_place(building: Path, folder: Path) -> None:
 
 
 def _input_rows(inputs: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = ["source", "layout", "release", "period", "file_name", "sha256", "licence", "synthetic"]
+    columns = list(INPUT_COLUMNS)
     rows = inputs[columns].astype("object").where(inputs[columns].notna(), None)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
