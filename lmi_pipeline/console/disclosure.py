@@ -20,6 +20,7 @@ from lmi_pipeline.console.disclosure_cells import (
     floor_of,
     lay_out,
     read_cells,
+    rules_can_be_asked,
     singletons,
     status_column,
 )
@@ -50,9 +51,8 @@ def protect_table(context: Context, file: Path, *, spec_path: Path, out: Path, i
     """Withhold what a table's rules say and what makes that safe; write what may be published."""
     spec, folder = load_spec(spec_path), spec_path.parent
     _require_endings(out, internal)
+    cells = read_cells([file], spec, folder, with_status=spec.status is not None)
     with bar("Protect", quiet=context.as_json) as tick:
-        tick("reading", 0, 1)
-        cells = read_cells([file], spec, folder, with_status=spec.status is not None)
         done = _protect(cells, spec, folder, tick)
         tick("done", 1, 1)
     table = _published(done, spec)
@@ -185,16 +185,15 @@ def audit_tables(
 ) -> None:
     """Audit tables together; exit 1 and list the cells that are exposed or not proven safe."""
     spec, folder = load_spec(spec_path), spec_path.parent
+    cells = read_cells(files, spec, folder, with_status=True)
+    truth = read_cells(true, spec, folder, with_status=False) if true else None
     with bar("Audit", quiet=context.as_json) as tick:
-        tick("reading", 0, 3)
-        cells = read_cells(files, spec, folder, with_status=True)
-        truth = read_cells(true, spec, folder, with_status=False) if true else None
-        tick("auditing", 1, 3)
+        tick(f"{len(cells.codes):,} cells", 0, 1)
         try:
             report = _audit(cells, truth, spec, folder, limit)
         except MethodError as error:
             raise LmiError(f"the audit is not possible: {error}") from None
-        tick("done", 3, 3)
+        tick(f"{len(cells.codes):,} cells", 1, 1)
     context.say(_payload(report), _text(report))
     if not report.passed:
         sys.exit(1)
@@ -203,7 +202,9 @@ def audit_tables(
 def _audit(cells: Cells, truth: Cells | None, spec: DisclosureSpec, folder: Path, limit: int) -> Report:
     has_status = status_column(spec) in cells.rows
     withheld = (cells.marker == WITHHELD) & ~cells.shown
-    if truth is None and has_status and (withheld & np.isnan(cells.value)).any():
+    blank = bool((withheld & np.isnan(cells.value)).any())
+    published = not withheld.any() and (spec.rounding_base is not None or not rules_can_be_asked(cells, spec))
+    if truth is None and has_status and (blank or published):
         return audit_published(cells, spec, folder, limit)
     return audit_true(cells, truth, spec, folder, has_status=has_status, limit=limit)
 

@@ -139,7 +139,8 @@ def audit_published(cells: Cells, spec: DisclosureSpec, folder: Path, limit: int
     withheld = (cells.marker == WITHHELD) & ~cells.shown
     leaked = (cells.marker == WITHHELD) & (cells.shown | ~np.isnan(cells.value))
     missing = np.isnan(cells.value) & ~withheld
-    union = lay_out(cells, spec, folder, unknown=withheld, absent=missing, empty=missing)
+    unknown = withheld | (spec.rounding_base is not None)
+    union = lay_out(cells, spec, folder, unknown=unknown, absent=missing, empty=missing)
     inside = np.flatnonzero(~missing)
     seen = infer(
         union.lattice,

@@ -140,9 +140,7 @@ def _read(path: Path, spec: DisclosureSpec, *, several: bool) -> pd.DataFrame:
     except (ValueError, pd.errors.ParserError) as error:
         raise SchemaError(f"{path.name} is no CSV with a header: {error}") from None
     wanted = [spec.value, *([spec.table] if spec.table else [])]
-    absent = [name for name in wanted if name not in frame] or [
-        name for name in spec.dimensions if name not in frame and not (several or spec.table)
-    ]
+    absent = [name for name in wanted if name not in frame]
     if absent or frame.empty or not any(name in frame for name in spec.dimensions):
         raise SchemaError(
             f"{path.name}: {f'columns {absent} are missing' if absent else 'no rows or no dimension columns'};"
@@ -173,6 +171,8 @@ def _filled(rows: pd.DataFrame, spec: DisclosureSpec, folder: Path) -> pd.DataFr
 
 
 def _total(name: str, spec: DisclosureSpec, folder: Path, codes: Any) -> str:
+    if spec.dimensions[name].total is not None:
+        return str(spec.dimensions[name].total)
     sums = spec.dimensions[name].sums_of(name, codes, folder)
     below = {child for _, children in sums for child in children}
     tops = list(dict.fromkeys(parent for parent, _ in sums if parent not in below))
@@ -332,6 +332,14 @@ def decide(cells: Cells, spec: DisclosureSpec, *, markers: bool) -> PrimaryDecis
         rounding_base=spec.rounding_base or 0.0,
         floor=floor_of(spec),
     )
+
+
+def rules_can_be_asked(cells: Cells, spec: DisclosureSpec) -> bool:
+    """Whether the cells have every column the rules need."""
+    rules = spec.rules
+    base = rules.reliability.base if rules.reliability else None
+    wanted = [spec.contributors, base, rules.precision.column if rules.precision else None, *spec.largest]
+    return all(name is None or name in cells.rows for name in wanted)
 
 
 def _concentration(cells: Cells, spec: DisclosureSpec) -> list[Finding]:

@@ -105,17 +105,13 @@ def infer(
     """
     number = np.asarray(shown, float)
     hidden = np.isnan(number)
-    slack = tolerance * np.maximum(1.0, np.abs(number)) if base is None else np.full(len(number), base / 2)
-    low = np.where(hidden, np.asarray(floor, float), number - slack)
-    high = np.where(hidden, np.inf, number + slack)
-    if base is not None:
-        low = np.where(hidden, low, np.maximum(low, np.minimum(np.asarray(floor, float), number)))
     zeros = np.zeros(lattice.matrix.shape[0])
     tables = DisclosureSystem.of_equations(lattice.matrix, np.zeros(len(number)), hidden, floor=-np.inf)
     rows = join_systems([replace(tables, row_lower=zeros, row_upper=zeros)], _open(links)).matrix
     row_low = np.concatenate([zeros, [link.lower for link in links]])
     row_high = np.concatenate([zeros, [link.upper for link in links]])
-    value = _fitting(rows, row_low, row_high, low, high)
+    bounds = [_bounds(number, slack, floor) for slack in _slacks(number, base, tolerance)]
+    value, low, high = _fitting(rows, row_low, row_high, bounds)
     sums = rows @ value
     even = row_low == row_high
     none = np.zeros(len(number))
@@ -140,21 +136,39 @@ def _looked_at(exact: Flags, hidden: Flags, limit: int, rng: np.random.Generator
     return np.sort(order[np.argsort(~exact[order], kind="stable")][:limit])
 
 
-def _fitting(rows: sp.csr_matrix, row_low: Floats, row_high: Floats, low: Floats, high: Floats) -> Floats:
+def _slacks(number: Floats, base: float | None, tolerance: float) -> list[Floats]:
+    """How far published values may be off what they stand for: as little as possible first."""
+    if base is not None:
+        return [np.full(len(number), base / 2)]
+    return [np.zeros(len(number)), tolerance * np.maximum(1.0, np.abs(np.nan_to_num(number)))]
+
+
+def _bounds(number: Floats, slack: Floats, floor: ArrayLike) -> tuple[Floats, Floats]:
+    hidden = np.isnan(number)
+    least = np.broadcast_to(np.asarray(floor, float), number.shape)
+    low = np.where(hidden, least, np.maximum(number - slack, np.minimum(least, number)))
+    return low, np.where(hidden, np.inf, number + slack)
+
+
+def _fitting(
+    rows: sp.csr_matrix, row_low: Floats, row_high: Floats, bounds: Sequence[tuple[Floats, Floats]]
+) -> tuple[Floats, Floats, Floats]:
+    """Values that fit the rows within the first bounds that allow it, and those bounds."""
     even = row_low == row_high
     above, below = np.flatnonzero(~even & np.isfinite(row_high)), np.flatnonzero(~even & np.isfinite(row_low))
-    found = linprog(
-        np.zeros(len(low)),
-        A_ub=sp.vstack([rows[above], -rows[below]]),
-        b_ub=np.concatenate([row_high[above], -row_low[below]]),
-        A_eq=rows[np.flatnonzero(even)],
-        b_eq=row_low[even],
-        bounds=np.column_stack([low, high]),
-        method="highs",
-    )
-    if found.x is None:
-        raise MethodError(
-            "the published cells do not fit together: no values of the withheld ones make the sums hold; if published"
-            " values are rounded, say so by rounding_base, otherwise correct the cells or the hierarchy"
+    for low, high in bounds:
+        found = linprog(
+            np.zeros(len(low)),
+            A_ub=sp.vstack([rows[above], -rows[below]]),
+            b_ub=np.concatenate([row_high[above], -row_low[below]]),
+            A_eq=rows[np.flatnonzero(even)],
+            b_eq=row_low[even],
+            bounds=np.column_stack([low, high]),
+            method="highs",
         )
-    return np.asarray(np.clip(found.x, low, high), float)
+        if found.x is not None:
+            return np.asarray(np.clip(found.x, low, high), float), low, high
+    raise MethodError(
+        "the published cells do not fit together: no values of the withheld ones make the sums hold; if published"
+        " values are rounded, say so by rounding_base, otherwise correct the cells or the hierarchy"
+    )
