@@ -133,7 +133,7 @@ def test_checks_when_the_mart_is_right_then_they_select_nothing(tmp_path: Path) 
     rows[0] |= {"value": None, "cell_marker": ".."}
     found = mart(tmp_path, *rows)
     assert failing(tmp_path, "every_region_is_there", found) == 0
-    assert failing(tmp_path, "withheld_has_no_number", found) == 0
+    assert failing(tmp_path, "withheld_median_has_no_number", found) == 0
 
 
 def test_checks_when_a_row_is_missing_or_wrong_then_they_select_it(tmp_path: Path) -> None:
@@ -142,4 +142,4 @@ def test_checks_when_a_row_is_missing_or_wrong_then_they_select_it(tmp_path: Pat
     found.loc[0, "status"] = "withheld"
     found.loc[1, "cv_percent"] = 20.5
     found.loc[2, "median_hourly_gbp"] = None
-    assert failing(tmp_path, "withheld_has_no_number", found) == 3
+    assert failing(tmp_path, "withheld_median_has_no_number", found) == 3
