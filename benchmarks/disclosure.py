@@ -175,7 +175,7 @@ def small(case: Case, peers: dict[Package, str], folder: Path, timeout: float) -
 def large_table(rows: list[dict[str, Any]]) -> str:
     """Our own figures in Markdown."""
     lines = [
-        "| cells | equations | below | primary | complementary | their value | uncertified | repairs | s | CPU s | MB |",
+        "| cells | equations | below | primary | complementary | their value | uncertified | repairs | s | CPU | MB |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for each in rows:
