@@ -52,9 +52,7 @@ def protect_table(context: Context, file: Path, *, spec_path: Path, out: Path, i
     spec, folder = load_spec(spec_path), spec_path.parent
     _require_endings(out, internal)
     cells = read_cells([file], spec, folder, with_status=spec.status is not None)
-    with bar("Protect", quiet=context.as_json) as tick:
-        done = _protect(cells, spec, folder, tick)
-        tick("done", 1, 1)
+    done = _protect(cells, spec, folder, quiet=context.as_json)
     table = _published(done, spec)
     _write(table, out)
     if internal is not None:
@@ -80,7 +78,7 @@ def protect_table(context: Context, file: Path, *, spec_path: Path, out: Path, i
     context.say(payload, text + (f"\nreasons and certificates in {internal}: never publish them" if internal else ""))
 
 
-def _protect(cells: Cells, spec: DisclosureSpec, folder: Path, tick: Any) -> _Protected:
+def _protect(cells: Cells, spec: DisclosureSpec, folder: Path, *, quiet: bool) -> _Protected:
     primary = decide(cells, spec, markers=True)
     missing = np.isnan(cells.value)
     if missing.all():
@@ -94,17 +92,20 @@ def _protect(cells: Cells, spec: DisclosureSpec, folder: Path, tick: Any) -> _Pr
         cost = cells.numbers(spec.cost)[inside]
         if not (cost >= 0).all():
             raise SchemaError(f"column '{spec.cost}': {int((~(cost >= 0)).sum())} cells have no cost from zero up")
+    singleton = singletons(cells, spec)[inside]
     try:
-        decision = protect(
-            union.lattice,
-            primary.take(inside),
-            links=union.links,
-            rng=np.random.default_rng(spec.seed),
-            cost=cost,
-            singleton=singletons(cells, spec)[inside],
-            floor=floor_of(spec),
-            progress=tick,
-        )
+        with bar("Protect", quiet=quiet) as tick:
+            decision = protect(
+                union.lattice,
+                primary.take(inside),
+                links=union.links,
+                rng=np.random.default_rng(spec.seed),
+                cost=cost,
+                singleton=singleton,
+                floor=floor_of(spec),
+                progress=tick,
+            )
+            tick("done", 1, 1)
     except MethodError as error:
         raise LmiError(f"protection is not possible: {error}") from None
     status, reason = primary.status.astype(object), np.full(len(missing), "", dtype=object)
