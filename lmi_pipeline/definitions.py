@@ -26,6 +26,7 @@ from lmi_pipeline.orchestration.jobs import (
     reweighting_job,
 )
 from lmi_pipeline.orchestration.landing import landing_jobs, landing_sensor
+from lmi_pipeline.orchestration.lineage import table_lineage
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.settings import Settings
 
@@ -35,10 +36,6 @@ warnings.filterwarnings("ignore", message=".*is currently in (beta|preview).*")
 def build(settings: Settings) -> dg.Definitions:
     """Definitions of the whole project for some settings."""
     workspace = Workspace.open(settings)
-    marts = mart_assets(settings)
-    out_tables = [
-        key.to_user_string() for mart in marts for key in mart.keys if key.to_user_string().startswith("out_")
-    ]
     monthly, yearly = monthly_refresh(), pay_job()
     weighting = [
         *cell_assets(),
@@ -48,15 +45,13 @@ def build(settings: Settings) -> dg.Definitions:
         *impact_assets(),
         *report_assets(),
     ]
-    assets = [
-        *source_assets(),
-        *reweighting_assets(),
-        *weighting,
-        *pay_assets(),
-        *marts,
-        *gate_assets(),
-        *publication_assets(out_tables),
+    others = [*source_assets(), *reweighting_assets(), *weighting, *pay_assets(), *gate_assets()]
+    marts = mart_assets(settings, others)
+    tables = [*others, *marts]
+    out_tables = [
+        key.to_user_string() for mart in marts for key in mart.keys if key.to_user_string().startswith("out_")
     ]
+    assets = [*tables, *publication_assets(out_tables, table_lineage(tables))]
     landing = landing_jobs(assets)
     return dg.Definitions(
         assets=assets,

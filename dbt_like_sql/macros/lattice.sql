@@ -5,7 +5,7 @@ the total of the others; combinations that hold nobody are cells of zero.
 base        relation with a column of leaves for each dimension
 period      columns that every cell has (the slice)
 dimensions  mapping of column to hierarchy
-tables      list of {by: [columns], only: {column: [nodes]}}; a table with nothing in `by` is the total
+tables      list of {by: [columns], only: {column: [nodes]}, levels: {column: [levels]}}; one with nothing in `by` is the total
 sums        columns that are added up
 persons     column counted without repetition, as respondent_count; none: not counted
 -#}
@@ -22,6 +22,7 @@ group by all
 {%- else %}
 {%- for table in tables %}
 {%- set only = table.get("only", {}) %}
+{%- set levels = table.get("levels", {}) %}
 {% if not loop.first %}union all{% endif %}
 select
     grid.*,
@@ -41,7 +42,7 @@ from (
     {%- for column in table.by %}
     cross join (
         select distinct node from {{ hierarchy(dimensions[column]) }}
-        where level != 'total' {{ among("node", only.get(column)) }}
+        where level != 'total' {{ among("node", only.get(column)) }} {{ among("level", levels.get(column)) }}
     ) as node_{{ column }}
     {%- endfor %}
 ) as grid
@@ -66,6 +67,7 @@ left join (
     {%- for column in table.by %}
     inner join {{ hierarchy(dimensions[column]) }} as node_{{ column }}
         on base.{{ column }} = node_{{ column }}.leaf and node_{{ column }}.level != 'total' {{ among("node_" ~ column ~ ".node", only.get(column)) }}
+            {{ among("node_" ~ column ~ ".level", levels.get(column)) }}
     {%- endfor %}
     group by {% for column in period %}base.{{ column }}{{ ", " if not loop.last }}{% endfor %}
         {%- for column in table.by %}, node_{{ column }}.node{% endfor %}

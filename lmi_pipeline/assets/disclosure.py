@@ -9,10 +9,8 @@ from lmi_pipeline.catalog.protection import Product
 from lmi_pipeline.orchestration.checks import check_specs
 from lmi_pipeline.orchestration.specs import asset_arguments
 from lmi_pipeline.orchestration.workspace import Workspace
-from lmi_pipeline.release.protection import VERSION, Gate, decide, fingerprint_of, verify
+from lmi_pipeline.release.protection import CERTIFIED, VERSION, Gate, decide, fingerprint_of, verify
 from lmi_pipeline.storage.lake import Lake
-
-CERTIFIED = "certificates_hold"
 
 
 def _gate_asset(product: Product) -> dg.AssetsDefinition:
@@ -61,11 +59,16 @@ def _certified(lake: Lake, product: Product, cells: dict[str, pd.DataFrame]) -> 
     faults = {}
     for value, frame in cells.items():
         where = {column: frame[column].iloc[0]}
-        found = verify(product, frame, lake.read(product.decision, where=where), lake.read(product.witness, where=where))
+        found = verify(
+            product, frame, lake.read(product.decision, where=where), lake.read(product.witness, where=where)
+        )
         if found:
             faults[value] = "; ".join(found)
     return dg.AssetCheckResult(
-        asset_key=product.decision, check_name=CERTIFIED, passed=not faults, metadata={"faults": faults, "slices": len(cells)}
+        asset_key=product.decision,
+        check_name=CERTIFIED,
+        passed=not faults,
+        metadata={"faults": faults, "slices": len(cells)},
     )
 
 

@@ -1,44 +1,55 @@
 """Assets made of SQL: one per model of ``dbt_like_sql``, dependencies from ``ref``."""
 
+from collections.abc import Iterable, Mapping, Sequence
+
 import dagster as dg
 
 from lmi_pipeline import catalog
-from lmi_pipeline.assets.reweighting import CONTROL, control_name, control_vintages
 from lmi_pipeline.assets.writing import frame_result
 from lmi_pipeline.orchestration.checks import check_specs
+from lmi_pipeline.orchestration.io import TABLE
 from lmi_pipeline.orchestration.specs import asset_arguments
 from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.settings import Settings
 from lmi_pipeline.storage.sql import SqlModel, SqlTest, column_lineage, load_models, load_tests, run_model, run_test
 
-
-def assets_behind(table: str) -> list[str]:
-    """Names of the assets that write a table: several where each writes a slice, another's where it writes both."""
-    if table == CONTROL:
-        return [control_name(vintage.name) for vintage in control_vintages()]
-    return [catalog.table(table).written_with or table]
+Writers = Mapping[str, Sequence[str]]
 
 
-def _lineage(model: SqlModel) -> dg.TableColumnLineage:
+def writers_of(assets: Iterable[dg.AssetsDefinition]) -> dict[str, list[str]]:
+    """Names of the assets that write each table: several where each writes a slice."""
+    found: dict[str, list[str]] = {}
+    for spec in (spec for definition in assets for spec in definition.specs if TABLE in spec.metadata):
+        found.setdefault(str(spec.metadata[TABLE]), []).append(spec.key.to_user_string())
+    return found
+
+
+def _assets_behind(table: str, writers: Writers) -> Sequence[str]:
+    """Assets that write a table; of one written with another, those of the other; of a model, itself."""
+    written = catalog.table(table).written_with or table
+    return writers.get(written, [written])
+
+
+def _lineage(model: SqlModel, writers: Writers) -> dg.TableColumnLineage:
     deps = {}
     for column, origins in column_lineage(model).items():
         pairs = [origin.split(".", 1) for origin in origins]
         deps[column] = [
             dg.TableColumnDep(asset_key=name, column_name=origin)
             for table, origin in pairs
-            for name in assets_behind(table)
+            for name in _assets_behind(table, writers)
         ]
     return dg.TableColumnLineage(deps)
 
 
-def _model_asset(model: SqlModel, tests: list[SqlTest]) -> dg.AssetsDefinition:
+def _model_asset(model: SqlModel, tests: list[SqlTest], writers: Writers) -> dg.AssetsDefinition:
     table = catalog.table(model.name)
     arguments = asset_arguments(model.name, kinds=("sql", "duckdb"))
     arguments["description"] += f"\n\n```sql\n{model.text.strip()}\n```"
 
     @dg.asset(
         **arguments,
-        deps=[name for ref in model.refs for name in assets_behind(ref)],
+        deps=[name for ref in model.refs for name in _assets_behind(ref, writers)],
         check_specs=[
             *check_specs(model.name, model.name),
             *(
@@ -52,7 +63,7 @@ def _model_asset(model: SqlModel, tests: list[SqlTest]) -> dg.AssetsDefinition:
     def mart(context: dg.AssetExecutionContext):
         workspace: Workspace = context.resources.workspace
         frame = run_model(model, workspace.lake)
-        result = frame_result(context, table.name, frame, **{"dagster/column_lineage": _lineage(model)})
+        result = frame_result(context, table.name, frame, **{"dagster/column_lineage": _lineage(model, writers)})
         tested = [
             dg.AssetCheckResult(
                 asset_key=context.asset_key,
@@ -67,9 +78,9 @@ def _model_asset(model: SqlModel, tests: list[SqlTest]) -> dg.AssetsDefinition:
     return mart
 
 
-def mart_assets(settings: Settings) -> list[dg.AssetsDefinition]:
-    """One asset per SQL model of the project."""
+def mart_assets(settings: Settings, others: Iterable[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """One asset per SQL model of the project; `others` write the tables that no model makes."""
     root = settings.project_root / "dbt_like_sql"
-    tests = load_tests(root / "tests")
+    tests, writers = load_tests(root / "tests"), writers_of(others)
     models = load_models(root / "models")
-    return [_model_asset(model, [t for t in tests if t.table == model.name]) for model in models.values()]
+    return [_model_asset(model, [t for t in tests if t.table == model.name], writers) for model in models.values()]

@@ -1,5 +1,6 @@
 """The asset at the end of the graph: an immutable release of everything servable."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -11,7 +12,7 @@ from lmi_pipeline.release.gate import publish_checked
 RELEASE = "publication__release"
 
 
-def publication_assets(out_tables: list[str]) -> list[dg.AssetsDefinition]:
+def publication_assets(out_tables: list[str], lineage: Mapping[str, Sequence[str]]) -> list[dg.AssetsDefinition]:
     """The release asset, downstream of every servable table."""
 
     @dg.asset(
@@ -35,7 +36,11 @@ def publication_assets(out_tables: list[str]) -> list[dg.AssetsDefinition]:
         if started is None:
             raise ReleaseError(f"run {context.run.run_id} has no start time; publish with `lmi release publish`")
         folder = publish_checked(
-            workspace.lake, workspace.vault, workspace.settings, made_at=datetime.fromtimestamp(started, UTC)
+            workspace.lake,
+            workspace.vault,
+            workspace.settings,
+            made_at=datetime.fromtimestamp(started, UTC),
+            lineage=lineage,
         )
         return dg.MaterializeResult(metadata={"release": folder.name, "folder": dg.MetadataValue.path(str(folder))})
 

@@ -18,7 +18,6 @@ from lmi_pipeline.orchestration.workspace import Workspace
 from lmi_pipeline.storage.frames import combine_synthetic, conform
 from lmi_pipeline.storage.lake import slice_text
 
-
 NO_ROWS = "no rows"
 
 

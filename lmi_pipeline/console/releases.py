@@ -28,6 +28,8 @@ def show(context: Context) -> None:
 
 def publish(context: Context, *, embargo: str | None, note: str | None) -> None:
     """Publish the tables as they stand."""
+    from lmi_pipeline.definitions import defs
+    from lmi_pipeline.orchestration.lineage import table_lineage
     from lmi_pipeline.orchestration.workspace import Workspace
     from lmi_pipeline.release.gate import publish_checked
     from lmi_pipeline.release.pointer import home_time, parse_embargo
@@ -37,7 +39,9 @@ def publish(context: Context, *, embargo: str | None, note: str | None) -> None:
     workspace = Workspace.open(load_settings())
     wishes: dict[str, Any] = {"embargo": since, "notes": note}
     given = {name: wish for name, wish in wishes.items() if wish is not None}
-    published = publish_checked(workspace.lake, workspace.vault, workspace.settings, made_at=now, **given)
+    published = publish_checked(
+        workspace.lake, workspace.vault, workspace.settings, made_at=now, lineage=table_lineage(defs), **given
+    )
     account = {"release": published.name, "path": str(published), "embargo": since.isoformat() if since else None}
     wait = f"; in force from {home_time(since)}" if since else ""
     context.say(account, f"published {published.name} in {published}{wait}")

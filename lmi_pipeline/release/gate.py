@@ -6,20 +6,27 @@ checks the very versions it publishes.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from lmi_pipeline import catalog
+from lmi_pipeline.catalog.protection import Product
 from lmi_pipeline.errors import ReleaseError
 from lmi_pipeline.quality.page import render_validation_page
 from lmi_pipeline.quality.results import CheckOutcome, combine
 from lmi_pipeline.quality.rules import run_rules
 from lmi_pipeline.quality.schema_checks import check_schema
 from lmi_pipeline.quality.suites import validate
-from lmi_pipeline.release.publish import next_version, publish, versions_of
+from lmi_pipeline.release.protection import CERTIFIED, rules_of
+from lmi_pipeline.release.protection import verify as verify_decision
+from lmi_pipeline.release.publish import publish, versions_of
 from lmi_pipeline.settings import Settings
 from lmi_pipeline.storage.lake import Lake
 from lmi_pipeline.storage.sql import SqlTest, load_tests, run_test
@@ -51,7 +58,53 @@ def examine_lake(lake: Lake, sql_root: Path, *, microdata: bool = True) -> list[
     for test in load_tests(sql_root / "tests"):
         if lake.exists(test.table):
             outcomes.append(_sql_outcome(test, lake))
+    outcomes += [_gate_outcome(product, lake) for product in catalog.products().values() if lake.exists(product.cells)]
     return combine(outcomes)
+
+
+def _gate_outcome(product: Product, lake: Lake) -> CheckOutcome:
+    """Whether every decision of the disclosure gate is proven by its own certificates, on the cells as they stand."""
+    column, faults, cells = catalog.table(product.cells).slice_by[0], [], lake.read(product.cells)
+    for value, frame in cells.groupby(column):
+        where = {column: value}
+        held = [
+            lake.read(name, where=where) if lake.exists(name) else None for name in (product.decision, product.witness)
+        ]
+        if held[0] is None or held[1] is None or held[0].empty:
+            faults.append(f"{value}: no decision")
+        else:
+            faults += [f"{value}: {fault}" for fault in verify_decision(product, frame, held[0], held[1])]
+    return CheckOutcome(
+        table=product.decision,
+        name=CERTIFIED,
+        severity="block",
+        passed=not faults,
+        failing_count=len(faults),
+        total_count=None,
+        description="every withheld cell is proven safe by a certificate that keeps every sum",
+        next_step=f"{'; '.join(faults[:5])}: run {product.decision} again" if faults else "",
+    )
+
+
+def audits_in_force(lake: Lake) -> list[dict[str, Any]]:
+    """Audit of each product and slice, with numbers of cells by status: never why a cell is withheld."""
+    found = []
+    for product in catalog.products().values():
+        if not lake.exists(product.decision):
+            continue
+        column = catalog.table(product.cells).slice_by[0]
+        told = lake.read(product.decision, columns=[column, "audit_id", "status"])
+        for (value, audit), rows in told.groupby([column, "audit_id"]):
+            counts = {str(status): int(count) for status, count in rows["status"].value_counts().items()}
+            found.append({"audit_id": audit, "product": product.name, "period": str(value), "cells": counts})
+    return found
+
+
+def rules_in_force() -> dict[str, Any]:
+    """Rules of every product with their numbers and sources, and their version: a hash."""
+    rules = {name: rules_of(product) for name, product in catalog.products().items()}
+    version = hashlib.sha256(json.dumps(rules, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    return {"version": version, "products": rules}
 
 
 def inputs_in_force(lake: Lake, vault: Vault) -> pd.DataFrame:
@@ -82,8 +135,28 @@ def _sql_outcome(test: SqlTest, lake: Lake) -> CheckOutcome:
     )
 
 
-def publish_checked(lake: Lake, vault: Vault, settings: Settings, *, made_at: datetime) -> Path:
+def publish_checked(
+    lake: Lake,
+    vault: Vault,
+    settings: Settings,
+    *,
+    made_at: datetime,
+    lineage: Mapping[str, Sequence[str]],
+    embargo: datetime | None = None,
+    notes: str | None = None,
+) -> Path:
     """Check everything, and publish a release if nothing blocking failed.
+
+    Parameters
+    ----------
+    made_at : datetime
+        When, UTC.
+    lineage : mapping of str to sequence of str
+        Tables that each table is made from.
+    embargo : datetime, optional
+        When the release comes into force; at once if not given.
+    notes : str, optional
+        What people should know of it; what changed, if not given.
 
     Raises
     ------
@@ -101,18 +174,23 @@ def publish_checked(lake: Lake, vault: Vault, settings: Settings, *, made_at: da
     moved = [name for name, version in versions_of(lake).items() if versions.get(name) != version]
     if moved:
         raise ReleaseError(f"{', '.join(moved)} changed during the checks; publish again when no run is writing")
-    version = next_version(settings.releases, made_at)
     return publish(
         lake,
         settings.releases,
         database_url=settings.database_url,
-        version=version,
         checks=[o.to_metadata() for o in outcomes],
         git_revision=git_revision(settings.project_root),
         inputs=inputs_in_force(lake, vault),
         made_at=made_at,
         lake_versions=versions,
-        validation_page=render_validation_page(outcomes, f"Checks of release {version}"),
+        validation_page=lambda version: render_validation_page(outcomes, f"Checks of release {version}"),
+        now=made_at,
+        embargo=embargo,
+        notes=notes,
+        lineage=lineage,
+        rules=rules_in_force(),
+        audits=audits_in_force(lake),
+        database_reader=settings.database_reader,
     )
 
 

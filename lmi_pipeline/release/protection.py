@@ -17,7 +17,6 @@ import pandas as pd
 import scipy.sparse as sp
 
 from lmi_pipeline import catalog
-from lmi_pipeline.catalog.models import Table
 from lmi_pipeline.catalog.protection import ALTERNATIVE, QUARTER, Product, sums_of
 from lmi_pipeline.errors import DisclosureError
 from lmi_pipeline.methods.coarsening import coarsen
@@ -25,7 +24,14 @@ from lmi_pipeline.methods.disclosure_audit import audit
 from lmi_pipeline.methods.disclosure_lattice import Dimension, Lattice, build_lattice
 from lmi_pipeline.methods.disclosure_protect import Decision, protect, system_of
 from lmi_pipeline.methods.disclosure_rules import (
-    NOT_APPLICABLE, OK, SMALL_SAMPLE, WITHHELD, Finding, PrimaryDecision, combine, contributor_counts,
+    NOT_APPLICABLE,
+    OK,
+    SMALL_SAMPLE,
+    WITHHELD,
+    Finding,
+    PrimaryDecision,
+    combine,
+    contributor_counts,
     reliability_ladder,
 )  # fmt: skip
 from lmi_pipeline.methods.disclosure_witness import verify_witnesses
@@ -33,7 +39,7 @@ from lmi_pipeline.storage.frames import combine_synthetic
 
 VERSION = "1"
 SEED = 2010
-KNOWN = "known"
+KNOWN, CERTIFIED = "known", "certificates_hold"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +95,7 @@ def decide(product: Product, cells: pd.DataFrame) -> Gate:
     primary = primary_of(product, cells)
     known = _known(product, cells)
     alone = cells[product.respondents].to_numpy(float, na_value=np.nan) == 1 if product.respondents else None
-    decision = protect(
-        lattice, primary, rng=np.random.default_rng(SEED), singleton=alone, fixed=known, cost=_cost(lattice)
-    )
+    decision = protect(lattice, primary, rng=np.random.default_rng(SEED), singleton=alone, fixed=known)
     for column in product.also:
         _require_measure(product, lattice, decision, cells[column].to_numpy(float), column)
     audit_id = hashlib.sha256(f"{fingerprint_of(product, cells)}{decision.hidden.tobytes().hex()}".encode())
@@ -159,9 +163,7 @@ def _findings(product: Product, cells: pd.DataFrame) -> Sequence[Finding]:
         count = cells[product.respondents].to_numpy(float, na_value=np.nan)
         least = limits["contributors"]["withhold_below"]
         count = np.where(np.isnan(count), np.inf, count)
-        found.append(
-            contributor_counts(count, minimum=least, zeros_are_disclosive=product.zeros_are_disclosive)
-        )
+        found.append(contributor_counts(count, minimum=least, zeros_are_disclosive=product.zeros_are_disclosive))
     return found
 
 
@@ -182,12 +184,6 @@ def _without(primary: PrimaryDecision, known: np.ndarray) -> PrimaryDecision:
         protect_down=np.where(known, 0.0, primary.protect_down),
         protect_up=np.where(known, 0.0, primary.protect_up),
     )
-
-
-def _cost(lattice: Lattice) -> np.ndarray:
-    from lmi_pipeline.methods.disclosure_cubes import hiding_cost
-
-    return hiding_cost(lattice)
 
 
 def _require_measure(product: Product, lattice: Lattice, decision: Decision, value: np.ndarray, column: str) -> None:
@@ -230,14 +226,14 @@ def _gate(
     status = np.where(known, NOT_APPLICABLE, decision.status)
     told = cells[key].assign(
         status=status,
-        withheld_reason=pd.Series(np.where(known, KNOWN, decision.reason)).replace("", None),
+        withheld_reason=_told(np.where(known, KNOWN, decision.reason)),
         protect_down=decision.protect_down,
         protect_up=decision.protect_up,
         audit_id=audit_id,
         synthetic=synthetic,
     )
     moves = sp.coo_array(_needed(decision))
-    where = cells.loc[0, slice_].to_dict()
+    where = {column: cells[column].iloc[0] for column in slice_}
     witness = pd.DataFrame({"witness_number": moves.row, "cell_number": moves.col, "witness_move": moves.data})
     witness = witness.assign(**where, audit_id=audit_id, synthetic=synthetic)
     counts = {name: int((status == name).sum()) for name in (OK, SMALL_SAMPLE, WITHHELD, NOT_APPLICABLE)}
@@ -245,6 +241,11 @@ def _gate(
     counts["certified"] = int(decision.audit.certified.sum())
     counts["repairs"] = decision.rounds
     return Gate(told, witness, _offers(product, cells, lattice, status, synthetic), audit_id, counts)
+
+
+def _told(reasons: np.ndarray) -> pd.Series:
+    texts = pd.Series(reasons, dtype="object")
+    return texts.where(texts != "", None)
 
 
 def _needed(decision: Decision) -> sp.csr_matrix:
@@ -279,8 +280,3 @@ def _offers(
         alternative_status=status[found.target],
         synthetic=synthetic,
     )
-
-
-def product_tables(product: Product) -> tuple[Table, Table, Table]:
-    """Tables of decisions, certificates and offers."""
-    return catalog.table(product.decision), catalog.table(product.witness), catalog.table(product.offer)

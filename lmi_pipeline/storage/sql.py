@@ -135,8 +135,8 @@ def parse(path: Path) -> SqlModel:
         sql = template.render(**names, **facts, outline=False)
     except (TemplateError, SchemaError) as error:
         raise SchemaError(f"{path.name}: {error}") from error
-    found = (tuple(dict.fromkeys(names)) for names in (refs, lists, ladders))
-    return SqlModel(path.stem, path, text, sql, *found, outline)
+    first = [tuple(dict.fromkeys(found)) for found in (refs, lists, ladders)]
+    return SqlModel(path.stem, path, text, sql, first[0], first[1], first[2], outline)
 
 
 def _total(name: str) -> str:
@@ -269,7 +269,7 @@ def column_lineage(model: SqlModel) -> dict[str, list[str]]:
     from sqlglot.lineage import lineage
     from sqlglot.optimizer import build_scope, qualify
 
-    schema = {
+    schema: dict[str, object] = {
         name: {column: _SQL_TYPES[catalog.column(column).type] for column in catalog.table(name).columns}
         for name in model.refs
     }
@@ -278,7 +278,7 @@ def column_lineage(model: SqlModel) -> dict[str, list[str]]:
         schema[f"hierarchy_{name}"] = dict.fromkeys(catalog.hierarchy_closure(name).columns, "VARCHAR")
     found: dict[str, list[str]] = {}
     try:
-        whole = qualify.qualify(
+        whole: exp.Expression = qualify.qualify(
             exp.maybe_parse(model.outline, dialect="duckdb"), dialect="duckdb", schema=schema,
             validate_qualify_columns=False, identify=False,
         )  # fmt: skip

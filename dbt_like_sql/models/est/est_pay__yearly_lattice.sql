@@ -30,7 +30,7 @@ with job as materialized (
 ] %}
 {% set found = [] %}
 {% for table in tables %}
-{% for pattern in [[], ["working_pattern"]] %}
+{% for pattern in ([[]] if "industry_group" in table and "occupation_code" in table else [[], ["working_pattern"]]) %}
 {% if found.append({"by": pattern + table}) %}{% endif %}
 {% endfor %}
 {% endfor %}
