@@ -140,7 +140,9 @@ def unite(
     return Union(replace(lattice, matrix=lattice.matrix[kept], line_dimension=lattice.line_dimension[kept]), links)
 
 
-def without(union: Union, dropped: Flags, *, counts: bool = True) -> Union:
+def without(
+    union: Union, dropped: Flags, *, empty: Flags, unknown: Flags, tolerance: float = 1e-6, counts: bool = True
+) -> Union:
     """Leave cells out whose value nobody here knows; their sums become bounds on the rest.
 
     Parameters
@@ -149,13 +151,18 @@ def without(union: Union, dropped: Flags, *, counts: bool = True) -> Union:
         Tables.
     dropped : ndarray of bool, shape (cells,)
         Cells to leave out.
-    counts : bool
+    empty : ndarray of bool, shape (cells,)
+        Those of them that are nothing at all wherever the sums hold without them.
+    unknown : ndarray of bool, shape (cells,)
+        Cells that stay and whose value is not known here.
+    tolerance, counts
         As in :func:`unite`.
     """
     lattice = union.lattice
     kept = np.flatnonzero(~dropped)
     number = np.cumsum(~dropped) - 1
-    holed = _touches(lattice.matrix, dropped)
+    hollow = (_excess(lattice) > tolerance) & ~_touches(lattice.matrix, unknown)
+    holed = _touches(lattice.matrix, dropped & ~empty) | (_touches(lattice.matrix, dropped & empty) & hollow)
     rows = lattice.matrix[np.flatnonzero(holed & counts)]
     links = list(union.links)
     for a, b in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
@@ -168,13 +175,15 @@ def without(union: Union, dropped: Flags, *, counts: bool = True) -> Union:
         if (link.coefficients[stays] < 0).any() and (link.coefficients[stays] > 0).any():
             trimmed.append(replace(link, cells=number[link.cells[stays]], coefficients=link.coefficients[stays]))
     solid = np.flatnonzero(~holed)
+    matrix = lattice.matrix[solid][:, kept]
+    filled = np.flatnonzero(np.diff(matrix.indptr))
     return Union(
         replace(
             lattice,
             nodes=lattice.nodes[kept],
             value=lattice.value[kept],
-            matrix=lattice.matrix[solid][:, kept],
-            line_dimension=lattice.line_dimension[solid],
+            matrix=matrix[filled],
+            line_dimension=lattice.line_dimension[solid][filled],
         ),
         tuple(trimmed),
     )
