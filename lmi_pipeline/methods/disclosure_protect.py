@@ -23,7 +23,7 @@ from lmi_pipeline.methods.disclosure_lattice import Lattice
 from lmi_pipeline.methods.disclosure_linking import same_cells, spread
 from lmi_pipeline.methods.disclosure_rules import NOT_APPLICABLE, WITHHELD, PrimaryDecision
 from lmi_pipeline.methods.disclosure_system import DisclosureSystem, Link, join_systems
-from lmi_pipeline.methods.disclosure_widening import widen
+from lmi_pipeline.methods.disclosure_widening import fewest_moves, widen
 from lmi_pipeline.methods.disclosure_witness import witness_violations
 
 Flags = NDArray[np.bool_]
@@ -198,7 +198,7 @@ def protect(
         tell(f"auditing {int(work.hidden.sum())} withheld cells", repairs, limits.rounds)
         verdict, unsafe = work.examine()
         if not unsafe.any():
-            return work.decision(verdict, repairs)
+            return work.decision(work.settle(verdict), repairs)
         if repairs < limits.rounds and not work.repair(unsafe, verdict):
             break
     raise DisclosureError(
@@ -275,6 +275,20 @@ class _Work:
                 group=self.group,
             )  # fmt: skip
         return int(self.hidden.sum()) > before
+
+    def settle(self, verdict: Audit) -> Audit:
+        """Publish again what no certificate needs hidden, if everything stays safe."""
+        moved = np.zeros(len(self.hidden), dtype=bool)
+        moved[fewest_moves(verdict.witnesses, self.system, self.hidden & ~self.first).indices] = True
+        idle = self.hidden & ~self.first & ~spread(moved, self.group)
+        if not idle.any():
+            return verdict
+        before, self.hidden = self.hidden, self.hidden & ~idle
+        again, unsafe = self.examine()
+        if not unsafe.any():
+            return again
+        self.hidden = before
+        return verdict
 
     def decision(self, verdict: Audit, rounds: int) -> Decision:
         """Put a passed audit into words."""

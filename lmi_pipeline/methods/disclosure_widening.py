@@ -54,7 +54,7 @@ def widen(
     near = (by_cell @ (pattern @ cells.astype(float))) > 0
     hidden = system.hidden.copy()
     asked = cells | (also & near & hidden)
-    rows = np.flatnonzero(pattern @ asked.astype(float))
+    rows = _tightest(pattern, by_cell, np.flatnonzero(asked), hidden)
     needed = _needed(system, pattern, cells, rows)
     while len(rows):
         new = _cheapest(system, pattern, rows, needed, hidden, fixed, cost)
@@ -66,6 +66,18 @@ def widen(
         rows = touched[(pattern[touched] @ hidden.astype(float)) == 1]
         needed = np.zeros(len(rows))
     return hidden
+
+
+def _tightest(
+    pattern: sp.csr_matrix, by_cell: sp.csr_matrix, cells: NDArray[np.int64], hidden: Flags
+) -> NDArray[np.int64]:
+    """Rows of each cell with the fewest hidden cells."""
+    part = by_cell[cells]
+    count = (pattern @ hidden.astype(float))[part.indices]
+    owner = np.repeat(np.arange(len(cells)), np.diff(part.indptr))
+    least = np.full(len(cells), np.inf)
+    np.minimum.at(least, owner, count)
+    return np.unique(part.indices[count == least[owner]])
 
 
 def _needed(system: DisclosureSystem, pattern: sp.csr_matrix, cells: Flags, rows: NDArray[np.int64]) -> Floats:
@@ -92,4 +104,35 @@ def _cheapest(
     first = np.unique(row[order], return_index=True)[1]
     chosen = np.zeros(len(hidden), dtype=bool)
     chosen[cell[order[first]]] = True
+    return chosen
+
+
+def fewest_moves(witnesses: sp.csr_matrix, system: DisclosureSystem, complementary: Flags) -> sp.csr_matrix:
+    """Keep one witness each way for every protected cell: that which moves least of what need not be hidden.
+
+    Parameters
+    ----------
+    witnesses : csr_matrix
+        (k, cells) verified moves.
+    system : DisclosureSystem
+        What must be protected.
+    complementary : ndarray of bool
+        (cells,) cells withheld for the sake of others only.
+
+    Returns
+    -------
+    csr_matrix
+        (at most k, cells) witnesses that prove as much.
+    """
+    burden = (abs(witnesses).sign() @ complementary.astype(float)).astype(float)
+    moves = witnesses[np.argsort(burden, kind="stable")]
+    row = np.repeat(np.arange(moves.shape[0]), np.diff(moves.indptr))
+    kept = []
+    for need, reach in ((system.protect_up, moves.data), (system.protect_down, -moves.data)):
+        enough = (need[moves.indices] > 0) & (reach >= need[moves.indices] * (1 - 1e-6))
+        first = np.full(len(need), moves.shape[0])
+        np.minimum.at(first, moves.indices[enough], row[enough])
+        kept.append(first[first < moves.shape[0]])
+    chosen = moves[np.unique(np.concatenate(kept))]
+    chosen.eliminate_zeros()
     return chosen
