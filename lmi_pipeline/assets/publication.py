@@ -40,6 +40,7 @@ def publication_assets(out_tables: list[str], lineage: Mapping[str, Sequence[str
             workspace.vault,
             workspace.settings,
             made_at=datetime.fromtimestamp(started, UTC),
+            now=datetime.now(UTC),
             lineage=lineage,
         )
         return dg.MaterializeResult(metadata={"release": folder.name, "folder": dg.MetadataValue.path(str(folder))})

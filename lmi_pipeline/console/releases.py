@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lmi_pipeline.console.common import load_settings
 
@@ -37,10 +37,15 @@ def publish(context: Context, *, embargo: str | None, note: str | None) -> None:
     now = datetime.now(UTC)
     since = parse_embargo(embargo, now) if embargo else None
     workspace = Workspace.open(load_settings())
-    wishes: dict[str, Any] = {"embargo": since, "notes": note}
-    given = {name: wish for name, wish in wishes.items() if wish is not None}
     published = publish_checked(
-        workspace.lake, workspace.vault, workspace.settings, made_at=now, lineage=table_lineage(defs), **given
+        workspace.lake,
+        workspace.vault,
+        workspace.settings,
+        made_at=now,
+        now=now,
+        lineage=table_lineage(defs),
+        embargo=since,
+        notes=note,
     )
     account = {"release": published.name, "path": str(published), "embargo": since.isoformat() if since else None}
     wait = f"; in force from {home_time(since)}" if since else ""

@@ -24,6 +24,7 @@ from lmi_pipeline.quality.results import CheckOutcome, combine
 from lmi_pipeline.quality.rules import run_rules
 from lmi_pipeline.quality.schema_checks import check_schema
 from lmi_pipeline.quality.suites import validate
+from lmi_pipeline.release.pointer import home_time, waiting
 from lmi_pipeline.release.protection import CERTIFIED, rules_of
 from lmi_pipeline.release.protection import verify as verify_decision
 from lmi_pipeline.release.publish import publish, versions_of
@@ -141,6 +142,7 @@ def publish_checked(
     settings: Settings,
     *,
     made_at: datetime,
+    now: datetime,
     lineage: Mapping[str, Sequence[str]],
     embargo: datetime | None = None,
     notes: str | None = None,
@@ -149,8 +151,8 @@ def publish_checked(
 
     Parameters
     ----------
-    made_at : datetime
-        When, UTC.
+    made_at, now : datetime
+        When the tables were made and when they are published, UTC.
     lineage : mapping of str to sequence of str
         Tables that each table is made from.
     embargo : datetime, optional
@@ -163,6 +165,7 @@ def publish_checked(
     ReleaseError
         A blocking check fails (the message names the checks), or a table was written during the checks.
     """
+    _require_no_embargo(settings.releases, now, embargo)
     versions = versions_of(lake)
     outcomes = examine_lake(lake, settings.project_root / "dbt_like_sql", microdata=False)
     failed = [f"{o.table}: {o.name}" for o in outcomes if not o.passed and o.severity == "block"]
@@ -184,7 +187,7 @@ def publish_checked(
         made_at=made_at,
         lake_versions=versions,
         validation_page=lambda version: render_validation_page(outcomes, f"Checks of release {version}"),
-        now=made_at,
+        now=now,
         embargo=embargo,
         notes=notes,
         lineage=lineage,
@@ -192,6 +195,17 @@ def publish_checked(
         audits=audits_in_force(lake),
         database_reader=settings.database_reader,
     )
+
+
+def _require_no_embargo(root: Path, now: datetime, embargo: datetime | None) -> None:
+    """A release that comes into force at once would show what one that waits is to show later."""
+    later = waiting(root, now)
+    if later and embargo is None:
+        version, instant = max(later.items(), key=lambda item: item[1])
+        raise ReleaseError(
+            f"release {version} is under embargo until {home_time(instant)}, and one that comes into force now would"
+            " break it; publish with --embargo, or roll back to take it off"
+        )
 
 
 def git_revision(root: Path) -> str:

@@ -59,7 +59,7 @@ def vault(tmp_path, lake):
 
 @pytest.fixture
 def publish(lake, vault, settings):
-    return lambda: gate.publish_checked(lake, vault, settings, made_at=MADE_AT)
+    return lambda: gate.publish_checked(lake, vault, settings, made_at=MADE_AT, now=MADE_AT, lineage={})
 
 
 def outcomes(lake, sql_root, **options):

@@ -8,12 +8,14 @@ import pytest
 
 from lmi_pipeline import catalog
 from lmi_pipeline.errors import SchemaError
+from lmi_pipeline.methods.disclosure_rules import STATUSES, reliability_ladder
 from lmi_pipeline.storage.lake import Lake
 from lmi_pipeline.storage.sql import column_lineage, load_models, load_tests, parse, run_model, run_test
 
 SQL = Path(__file__).parents[2] / "dbt_like_sql"
 PERSON, WEIGHT = "core_lfs__quarterly_person", "core_lfs__quarterly_published_weight"
 STOCK, CONTROL = "est_population__quarterly_stock", "est_population__quarterly_control"
+DECISION = "est_population__quarterly_lattice_decision"
 MART = "out_population__quarterly_birth_group"
 UK, LONDON, WALES = catalog.UNITED_KINGDOM, "E12000007", "W92000004"
 MARKED = "MARKED-RECORD"
@@ -74,12 +76,24 @@ def controls(populations, previous, *, vintage="pwt22"):
     )  # fmt: skip
 
 
+def decide(lake, frame):
+    """Write controls, and what the gate decided on them: each by its own size."""
+    first = frame.drop_duplicates(["quarter", "area_code", "birth_group"])
+    found = reliability_ladder(first["population_count"].to_numpy(), withhold_below=1000, flag_below=10000)
+    decision = first[["quarter", "area_code", "birth_group"]].assign(
+        status=np.array(STATUSES)[found.severity], withheld_reason=None, protect_down=0.0, protect_up=0.0,
+        audit_id="audit", synthetic="true",
+    )  # fmt: skip
+    lake.write(DECISION, decision)
+    return lake.write(CONTROL, frame)
+
+
 def project_model(name):
     return load_models(SQL / "models")[name]
 
 
-def project_test(rule):
-    return next(test for test in load_tests(SQL / "tests") if test.rule == rule)
+def project_test(rule, table=None):
+    return next(t for t in load_tests(SQL / "tests") if t.rule == rule and table in (None, t.table))
 
 
 class TestStock:
@@ -140,7 +154,7 @@ class TestStock:
 class TestMart:
     @pytest.fixture
     def edges(self, lake):
-        lake.write(CONTROL, controls([999.99, 1000.0, 9999.99, 10000.0, 3.6e6], [2.0e3] * 5))
+        decide(lake, controls([999.99, 1000.0, 9999.99, 10000.0, 3.6e6], [2.0e3] * 5))
         return run_model(project_model(MART), lake)
 
     def test_status_then_decided_on_unrounded_values(self, edges):
@@ -157,7 +171,7 @@ class TestMart:
         [(3.5e6, 100000.0), (3.6e6 + 300, 0.0), (999.0, None), (np.nan, None), (1000.0, 3.599e6)],
     )
     def test_yearly_change_then_rounded_and_only_from_a_published_year(self, lake, previous, change):
-        lake.write(CONTROL, controls([3.6e6], [previous]))
+        decide(lake, controls([3.6e6], [previous]))
         found = run_model(project_model(MART), lake)["yearly_change_count"][0]
         assert pd.isna(found) if change is None else found == change
         assert pd.isna(found) or not np.signbit(found)
@@ -187,7 +201,7 @@ class TestMart:
     )
     def test_sql_test_when_a_row_is_wrong_then_counted(self, lake, edges, rule, row, change):
         edges.loc[row, list(change)] = list(change.values())
-        assert run_test(project_test(rule), lake, replace={MART: edges}) == 1
+        assert run_test(project_test(rule, MART), lake, replace={MART: edges}) == 1
 
     @pytest.mark.parametrize("rows", [slice(1, None), slice(None, -1)])
     def test_ladder_when_a_row_is_not_published_then_counted(self, lake, edges, rows):
@@ -199,14 +213,14 @@ class TestMart:
 
     def test_base_quarter_then_an_input_and_not_published(self, lake):
         rows = controls([3.6e6, 3.7e6], [3.5e6] * 2).assign(weight_vintage="pwt20", quarter=["2019-10", "2020-01"])
-        lake.write(CONTROL, rows)
+        decide(lake, rows)
         found = run_model(project_model(MART), lake)
         assert found["quarter"].tolist() == ["2020-01"]
         assert run_test(project_test("ladder_is_right_at_its_edges"), lake, replace={MART: found}) == 0
 
     def test_earlier_version_then_earlier_rows(self, lake):
-        first = lake.write(CONTROL, controls([3.6e6], [3.5e6]))
-        lake.write(CONTROL, controls([9.9e6], [3.5e6]))
+        first = decide(lake, controls([3.6e6], [3.5e6]))
+        decide(lake, controls([9.9e6], [3.5e6]))
         found = run_model(project_model(MART), lake, versions={CONTROL: first})
         assert found["population_count"].tolist() == [3.6e6]
 
@@ -215,8 +229,10 @@ class TestLineage:
     def test_mart_then_columns_behind_each(self):
         found = column_lineage(project_model(MART))
         assert list(found) == list(catalog.table(MART).columns)
-        assert found["yearly_change_count"] == [f"{CONTROL}.population_count", f"{CONTROL}.previous_year_count"]
-        assert found["status"] == [f"{CONTROL}.population_count"]
+        assert found["yearly_change_count"] == [
+            f"{CONTROL}.population_count", f"{CONTROL}.previous_year_count", f"{DECISION}.status",
+        ]  # fmt: skip
+        assert found["status"] == [f"{DECISION}.status"]
         assert found["is_modelled"] == []
 
     def test_stock_then_through_the_subquery(self):
