@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 from lmi_pipeline import catalog
 from lmi_pipeline.catalog.protection import ALTERNATIVE, QUARTER, Product, sums_of
-from lmi_pipeline.errors import DisclosureError
+from lmi_pipeline.errors import DisclosureError, MethodError
 from lmi_pipeline.methods.coarsening import coarsen
 from lmi_pipeline.methods.disclosure_audit import audit
 from lmi_pipeline.methods.disclosure_lattice import Dimension, Lattice, build_lattice
@@ -132,7 +132,10 @@ def verify(product: Product, cells: pd.DataFrame, decision: pd.DataFrame, witnes
     bare = int((np.isin(primary.status, [WITHHELD, NOT_APPLICABLE]) & ~hidden).sum())
     faults = [f"{bare} cells are shown that a rule withholds"] if bare else []
     system = system_of(lattice_of(product, cells), primary, hidden)
-    down, up = verify_witnesses(system, _matrix(witness, len(cells)))
+    try:
+        down, up = verify_witnesses(system, _matrix(witness, len(cells)))
+    except MethodError as error:
+        return [*faults, str(error)]
     slack = 1 - 1e-6
     short = hidden & ((down < system.protect_down * slack) | (up < system.protect_up * slack))
     return [*faults, f"{int(short.sum())} withheld cells have no certificate"] if short.any() else faults
