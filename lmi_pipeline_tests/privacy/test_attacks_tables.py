@@ -24,10 +24,6 @@ BOTH_WAYS = {"area": [*WEST, *SOUTH], "job": [("all", JOBS[:4])]}
 SEEDS = range(5)
 
 
-def rng():
-    return np.random.default_rng(5)
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_line_subtraction_when_only_small_cells_are_withheld_then_it_tells_them_and_fails_on_protected(seed):
     lattice = toys.table(toys.skewed(seed, (6, 8), mean=60), FLAT)
@@ -46,15 +42,15 @@ def test_hidden_elimination_when_every_line_has_two_blanks_then_one_of_them_is_t
     blank = np.array([pair in block for pair in zip(cells["row"], cells["column"], strict=True)])
     known = toys.see(toys.rows(lattice, blank), sums=four)
     assert not attacker.subtract(known).any()
-    told = known.codes[attacker.eliminate(known, rng())]
+    told = known.codes[attacker.eliminate(known, toys.rng())]
     assert told.to_numpy().tolist() == [["r1", "c2"]]
     primary = combine(lattice.value, [contributor_counts(np.where(blank, 3, 50), minimum=10)])
-    verdict = audit(system_of(lattice, primary, blank), rng=rng())
+    verdict = audit(system_of(lattice, primary, blank), rng=toys.rng())
     assert not verdict.passed
     exposed = lattice.labels(verdict.exposed)
     assert ["r1", "c2"] in exposed.to_numpy().tolist()
     guarded = toys.see(toys.rows(lattice, toys.protected(lattice, primary).hidden), sums=four)
-    assert not attacker.eliminate(guarded, rng()).any()
+    assert not attacker.eliminate(guarded, toys.rng()).any()
 
 
 def roll_up(seed):
@@ -88,7 +84,7 @@ def test_linked_tables_when_each_is_safe_alone_then_together_they_tell_and_one_l
         told = toys.gives_away(lattice, toys.see(*shown, sums=whole), toys.by_count(lattice))
         broken += told.any()
         guarded = toys.see(toys.rows(lattice, toys.protected(lattice).hidden), sums=whole)
-        assert not attacker.eliminate(guarded, rng()).any()
+        assert not attacker.eliminate(guarded, toys.rng()).any()
         assert not toys.gives_away(lattice, guarded, toys.by_count(lattice)).any()
     assert broken >= 3
 
@@ -145,7 +141,7 @@ def told_to_insiders(lattice, primary, hidden, alone):
     for own in np.flatnonzero(alone & hidden):
         knows = cells.assign(number=cells["number"].where(cells.index != own, lattice.value[own]))
         known = toys.see(knows, sums=FLAT)
-        told = known.codes[attacker.eliminate(known, rng())].merge(cells[primary.withheld], on=["area", "job"])
+        told = known.codes[attacker.eliminate(known, toys.rng())].merge(cells[primary.withheld], on=["area", "job"])
         if len(told):
             return True
     return False

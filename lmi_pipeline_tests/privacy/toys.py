@@ -87,3 +87,8 @@ def skewed(seed: int, shape: tuple[int, ...], mean: float = 25.0) -> np.ndarray:
     """Counts as tables of people have them: few large ones, many small."""
     rng = np.random.default_rng(seed)
     return np.ceil(rng.lognormal(np.log(mean), 1.1, shape))
+
+
+def rng() -> np.random.Generator:
+    """The same random numbers in every test."""
+    return np.random.default_rng(5)
