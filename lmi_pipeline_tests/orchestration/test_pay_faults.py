@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lmi_pipeline.orchestration.runner import prepare_home
-from lmi_pipeline_tests.orchestration.conftest import Pipeline
+from lmi_pipeline_tests.pipeline import Pipeline
 from lmi_pipeline_tests.sources import ashe_books as books
 
 pytestmark = pytest.mark.xdist_group("pay_faults")
