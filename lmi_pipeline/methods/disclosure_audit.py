@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lmi_pipeline.methods.disclosure_attacker import attack, attacker_intervals, on_system
 from lmi_pipeline.methods.disclosure_bounds import outer_bounds
+from lmi_pipeline.methods.disclosure_interior import interior_moves
 from lmi_pipeline.methods.disclosure_moves import MoveSpace, free_moves
 from lmi_pipeline.methods.disclosure_nullspace import determined
 from lmi_pipeline.methods.disclosure_peel import peel
@@ -46,6 +47,8 @@ class AuditOptions:
     projections, projection_iterations
         Rounds of projected moves and iterations of each; a round is made only if more than `whole_component` cells
         are connected, for programmes do better below.
+    interior_rounds, interior_least
+        Moves from the inside, and undecided cells from which on they are tried.
     witness_rounds, witness_limit, witness_batch, witness_branch
         Rounds of witness programmes, programmes in all, and in a large component cells asked for by one and cells
         taken from each of their rows in the first rounds.
@@ -63,6 +66,8 @@ class AuditOptions:
     bound_sweeps: int = 5
     projections: int = 1
     projection_iterations: int = 200
+    interior_rounds: int = 16
+    interior_least: int = 1000
     witness_rounds: int = 12
     witness_limit: int = 300
     witness_batch: int = 20
@@ -172,6 +177,7 @@ def audit(
     _bound(record, space, options)
     space = free_moves(system, record.known)
     _project(record, space, rng, options)
+    _from_inside(record, space, rng, options)
     _ask(record, space, rng, options)
     _attack(record, space, options)
     return record.verdict()
@@ -287,6 +293,20 @@ def _project(record: _Record, space: MoveSpace, rng: np.random.Generator, option
         moves = projected_moves(part, wanted, cap=cap, rng=rng, iterations=options.projection_iterations)
         record.take(on_system(part, list(moves), len(record.system.value)))
     record.step("projected moves", len(targets), 0)
+
+
+def _from_inside(record: _Record, space: MoveSpace, rng: np.random.Generator, options: AuditOptions) -> None:
+    examined = int(record.left.sum())
+    if examined < options.interior_least:
+        return
+    component = space.components()
+    members = np.flatnonzero(np.isin(component, component[record.left[space.cells]]))
+    part, system = space.part(members), record.system
+    open_cells = record.left[part.cells]
+    down, up = (np.where(open_cells, side[part.cells], 0.0) for side in (system.protect_down, system.protect_up))
+    for move in interior_moves(part, down, up, rng=rng, rounds=options.interior_rounds):
+        record.take(on_system(part, [move], len(system.value)))
+    record.step("moves from the inside", examined, 0)
 
 
 def _ask(record: _Record, space: MoveSpace, rng: np.random.Generator, options: AuditOptions) -> None:
