@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from lmi_pipeline.methods.disclosure_bounds import outer_bounds
+from lmi_pipeline.methods.disclosure_lattice import Lattice
 from lmi_pipeline.methods.disclosure_moves import MoveSpace
 from lmi_pipeline.methods.disclosure_system import DisclosureSystem
 from lmi_pipeline.methods.tables import FloatArray
@@ -38,6 +39,14 @@ class _Entries:
 
     def take(self, chosen: Flags | Numbers) -> "_Entries":
         return _Entries(self.row[chosen], self.cell[chosen], self.child[chosen])
+
+
+def layered(lattice: Lattice) -> bool:
+    """Whether some dimension has more than two levels: a node that is both a sum and part of one."""
+    return any(
+        {parent for parent, _ in dimension.sums} & {int(child) for _, children in dimension.sums for child in children}
+        for dimension in lattice.dimensions
+    )
 
 
 def meet_demand(

@@ -24,8 +24,11 @@ _INSIDE = 150
 _ITERATIONS = 25
 _PHASES = 5
 _FREEZES = 4
+_EMPTYINGS = 3
+_ROUNDING = 1e-9
 _SHARES = (0.8, 0.5, 0.3)
 _KEPT, _RAISED, _ASKED = 0.97, 0.3, 1.4
+_NEARLY_ALL = 0.8
 _MIXED = 0.15
 _ENOUGH = 1 - 1e-6
 
@@ -67,6 +70,9 @@ def interior_moves(
         yield whole
         if not (need_down.any() or need_up.any()):
             return
+    bound = -space.lower[cells]
+    emptied = cells[(need_down > 0) & (need_down >= bound * _NEARLY_ALL) & (bound > 0)]
+    yield from _emptying(space, cells, emptied, down, up)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,10 +108,12 @@ class _Body:
 
 
 class _Rows:
-    """Projection on the moves that keep all rows."""
+    """Projection on the moves that keep all rows, or that make rows `excess` more than they were."""
 
-    def __init__(self, matrix: sp.csr_matrix) -> None:
+    def __init__(self, matrix: sp.csr_matrix, excess: FloatArray) -> None:
         self._matrix = unit_rows(matrix)
+        norm = np.sqrt(matrix.multiply(matrix) @ np.ones(matrix.shape[1]))
+        self._excess = excess / np.where(norm > 0, norm, 1.0)
         self._transposed = self._matrix.T.tocsr()
         gram = self._matrix @ self._transposed + _RIDGE * sp.eye_array(self._matrix.shape[0], format="csr")
         self._factor = splu(
@@ -118,7 +126,7 @@ class _Rows:
     def keep(self, vector: FloatArray, times: int) -> FloatArray:
         """Project, and `times` - 1 times again to be rid of rounding."""
         for _ in range(times):
-            vector = vector - self._transposed @ self._factor.solve(self._matrix @ vector)
+            vector = vector - self._transposed @ self._factor.solve(self._matrix @ vector - self._excess)
         return vector
 
 
@@ -156,8 +164,16 @@ def _movable(space: MoveSpace, members: NDArray[np.int64]) -> NDArray[np.int64]:
         free[pattern[single].indices] = 0.0
 
 
-def _body(space: MoveSpace, members: NDArray[np.int64], down: FloatArray, up: FloatArray) -> _Body:
+def _body(
+    space: MoveSpace,
+    members: NDArray[np.int64],
+    down: FloatArray,
+    up: FloatArray,
+    shift: FloatArray | None = None,
+) -> _Body:
     part = space.part(members)
+    rows = np.flatnonzero(np.diff(space.matrix[:, members].tocsr().indptr))
+    excess = np.zeros(len(rows)) if shift is None else -(space.matrix @ shift)[rows]
     loose = np.flatnonzero(~part.equations)
     slack = sp.csr_matrix((-np.ones(len(loose)), (loose, np.arange(len(loose)))), (len(part.row_lower), len(loose)))
     matrix = sp.csr_matrix(sp.hstack([part.matrix, slack]))
@@ -169,9 +185,33 @@ def _body(space: MoveSpace, members: NDArray[np.int64], down: FloatArray, up: Fl
     scale = np.maximum(np.where(room > 0, room, typical), 1.5 * needed)
     scale = np.minimum(scale, np.maximum(10 * needed, float(np.median(scale))))
     margin = 0.1 * np.where(needed > 0, needed, min(typical, 1.0))
-    return _Body(
-        members, lower, upper, scale, margin, abs(matrix), _Rows(sp.csr_matrix(matrix @ sp.diags_array(scale)))
-    )
+    kept = _Rows(sp.csr_matrix(matrix @ sp.diags_array(scale)), excess)
+    return _Body(members, lower, upper, scale, margin, abs(matrix), kept)
+
+
+def _emptying(
+    space: MoveSpace, members: NDArray[np.int64], emptied: NDArray[np.int64], down: FloatArray, up: FloatArray
+) -> Iterator[FloatArray]:
+    """Yield moves that take many of the `emptied` cells to their lower bound exactly, the next for those left."""
+    left, pattern = emptied, abs(space.matrix)
+    for _ in range(_EMPTYINGS):
+        asked = left
+        for phase in range(_PHASES):
+            if not len(asked):
+                return
+            others, move = np.setdiff1d(members, asked), np.zeros(len(space.cells))
+            move[asked] = space.lower[asked]
+            body = _body(space, others, down, up, move)
+            rest = body.meet(np.zeros(len(body.lower)), *body.box(0.9, _RAISED), _INSIDE)[0]
+            over = np.maximum(body.lower - rest, rest - body.upper) > _ROUNDING * body.scale
+            if not over.any():
+                break
+            hit = np.zeros(len(space.cells), dtype=bool)
+            hit[others] = over[: len(others)]
+            asked = asked[~_around(pattern, hit, 1 + phase)[asked]]
+        move[others] = rest[: len(others)]
+        yield move
+        left = np.setdiff1d(left, asked)
 
 
 def _asking(

@@ -32,7 +32,7 @@ class MoveProgramme:
     def __init__(self, space: MoveSpace, *, unit: float, seconds: float) -> None:
         self._space, self._unit, self._seconds = space, unit, seconds
         bounds = (space.lower / unit, space.upper / unit, space.row_lower / unit, space.row_upper / unit)
-        self._solver = _solver(np.zeros(len(space.cells)), space.matrix, *bounds)
+        self._solver = solver_of(np.zeros(len(space.cells)), space.matrix, *bounds)
         self._solver.setOptionValue("presolve", "off")
         self._solver.setOptionValue("simplex_strategy", _PRIMAL_SIMPLEX)
 
@@ -66,7 +66,7 @@ class MoveProgramme:
 
     def _farthest(self, position: int, direction: float) -> tuple[float, FloatArray | None]:
         self._solver.changeColCost(position, -direction)
-        status = _run(self._solver, self._seconds)
+        status = run_programme(self._solver, self._seconds)
         self._solver.changeColCost(position, 0.0)
         if status == highspy.HighsModelStatus.kUnbounded:
             return np.inf, None
@@ -101,7 +101,7 @@ def reaching_move(
     """
     count, cells = len(targets), len(space.cells)
     shares = sp.csr_matrix((1 / wanted, (np.arange(count), targets)), shape=(count, cells))
-    solver = _solver(
+    solver = solver_of(
         np.concatenate([np.zeros(cells), np.ones(count)]),
         sp.csr_matrix(sp.bmat([[space.matrix, None], [shares * unit, sp.eye_array(count)]])),
         np.concatenate([space.lower / unit, np.zeros(count)]),
@@ -109,12 +109,12 @@ def reaching_move(
         np.concatenate([space.row_lower / unit, np.ones(count)]),
         np.concatenate([space.row_upper / unit, np.full(count, np.inf)]),
     )
-    if _run(solver, seconds) != highspy.HighsModelStatus.kOptimal:
+    if run_programme(solver, seconds) != highspy.HighsModelStatus.kOptimal:
         return None
     return np.asarray(solver.getSolution().col_value)[:cells] * unit
 
 
-def _solver(
+def solver_of(
     cost: FloatArray,
     matrix: sp.csr_matrix,
     lower: FloatArray,
@@ -122,6 +122,7 @@ def _solver(
     row_lower: FloatArray,
     row_upper: FloatArray,
 ) -> highspy.Highs:
+    """Make a solver of a programme: columns, rows, and the bounds of both."""
     programme = highspy.HighsLp()
     programme.num_row_, programme.num_col_ = matrix.shape
     programme.col_cost_, programme.col_lower_, programme.col_upper_ = cost, lower, upper
@@ -139,7 +140,8 @@ def _solver(
     return solver
 
 
-def _run(solver: highspy.Highs, seconds: float) -> highspy.HighsModelStatus:
+def run_programme(solver: highspy.Highs, seconds: float) -> highspy.HighsModelStatus:
+    """Solve within a time limit."""
     solver.setOptionValue("time_limit", solver.getRunTime() + seconds)
     solver.run()
     return solver.getModelStatus()

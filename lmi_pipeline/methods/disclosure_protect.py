@@ -18,9 +18,11 @@ from numpy.typing import ArrayLike, NDArray
 from lmi_pipeline.errors import DisclosureError, MethodError
 from lmi_pipeline.methods.disclosure_audit import Audit, AuditOptions, audit
 from lmi_pipeline.methods.disclosure_cubes import Suppression, add_cubes, hiding_cost, suppress
+from lmi_pipeline.methods.disclosure_demand import layered, meet_demand
 from lmi_pipeline.methods.disclosure_insider import known_to_insiders
 from lmi_pipeline.methods.disclosure_lattice import Lattice
 from lmi_pipeline.methods.disclosure_linking import same_cells, spread
+from lmi_pipeline.methods.disclosure_opening import open_for
 from lmi_pipeline.methods.disclosure_rules import NOT_APPLICABLE, WITHHELD, PrimaryDecision
 from lmi_pipeline.methods.disclosure_system import DisclosureSystem, Link, join_systems
 from lmi_pipeline.methods.disclosure_widening import fewest_moves, widen
@@ -32,6 +34,7 @@ Progress = Callable[[str, int, int], None]
 
 COMPLEMENTARY = "complementary"
 _CUBE_ROUNDS = 2
+_STRETCH, _TIE, _ZERO, _FEW = 1.5, 0.02, 2.0, 200
 _FEASIBLE = 1e-7
 
 
@@ -43,6 +46,8 @@ class ProtectOptions:
     ----------
     rounds : int
         Repairs after the first suppression.
+    layered_cells : int
+        Cells from which on tables with several levels are covered by demand instead of cubes.
     insiders : bool
         Guard against the only contributor of a cell, too.
     audit : AuditOptions
@@ -52,6 +57,7 @@ class ProtectOptions:
     """
 
     rounds: int = 12
+    layered_cells: int = 5000
     insiders: bool = True
     audit: AuditOptions = field(default_factory=AuditOptions)
     named: int = 10
@@ -169,7 +175,8 @@ def protect(
     singleton : array_like of bool, shape (cells,), optional
         Cells of one contributor, who knows the value.
     fixed : array_like of bool, shape (cells,), optional
-        Cells that stay published whatever happens, e.g. already released. Zeros that are no primary ones are fixed.
+        Cells that stay published whatever happens, e.g. already released. Zeros that are no primary ones are
+        fixed, unless other zeros are protected and the tables are covered by demand.
     floor, ceiling : array_like
         Bounds known to everybody: 0 and infinity for counts, minus infinity for flows.
     options : ProtectOptions, optional
@@ -238,12 +245,17 @@ class _Work:
         self.cost = np.asarray(worth * np.bincount(self.group)[self.group], float)
         self.singleton = _flags(singleton, cells)
         still = (self.system.value == 0) & (self.system.floor == 0)
+        self.open_zeros = spread(~_flags(fixed, cells) & still & ~self.hidden, self.group)
         self.fixed = spread((_flags(fixed, cells) | still) & ~self.hidden, self.group) & ~self.hidden
+        self.layered = cells >= options.layered_cells and any(map(layered, self.tables))
         self.witnesses = sp.csr_matrix((0, cells))
         self.tried = np.zeros(cells, dtype=np.int32)
 
     def cover(self) -> None:
         """First suppression of every table, until what they share agrees."""
+        if self.layered:
+            self._demand(1.0)
+            return
         wanted = self.first & self.system.protected
         self._carry([self._suppress(number) for number in range(len(self.tables))], wanted)
 
@@ -262,6 +274,9 @@ class _Work:
     def repair(self, unsafe: Flags, verdict: Audit) -> bool:
         """Hide more for the sake of unsafe cells; False if there is nothing left to hide."""
         before = int(self.hidden.sum())
+        if self.layered:
+            self._open(unsafe)
+            return bool(self.tried.max() <= self.options.rounds)
         cubes = unsafe & (self.tried < _CUBE_ROUNDS)
         self.tried[unsafe] += 1
         found = np.zeros_like(unsafe)
@@ -327,6 +342,35 @@ class _Work:
             "floor": self.system.floor[span],
             "rng": self.rng,
         }
+
+    def _open(self, unsafe: Flags) -> None:
+        """Give unsafe cells more room by demand, later by a programme for each."""
+        self.tried[unsafe] += 1
+        early = unsafe & (self.tried == 1)
+        if early.sum() > _FEW:
+            self._demand(np.where(early, _STRETCH, 1.0))
+            return
+        hidden, moves = open_for(
+            self.system.with_hidden(self.hidden), np.flatnonzero(unsafe), price=self._price(), fixed=self.closed,
+            still=self.singleton,
+        )  # fmt: skip
+        self.hidden = spread(hidden, self.group)
+        self.witnesses = sp.vstack([self.witnesses, moves], format="csr")
+        self._demand(1.0)
+
+    @property
+    def closed(self) -> Flags:
+        """(cells,) cells that demand may not hide: a zero only where no zero is protected."""
+        still = (self.system.value == 0) & self.system.protected
+        return np.asarray(self.fixed & ~(self.open_zeros & still.any()))
+
+    def _price(self) -> Floats:
+        return np.asarray(1.0 + _TIE * self.cost / max(float(np.median(self.cost)), 1e-9) + _ZERO * self.open_zeros)
+
+    def _demand(self, stretch: Floats | float) -> None:
+        system = self.system.with_hidden(self.hidden)
+        hidden = meet_demand(system, self.hidden, price=self._price(), fixed=self.closed, stretch=stretch)
+        self.hidden = spread(hidden, self.group)
 
     def _suppress(self, number: int) -> Suppression:
         span = self._span(number)
