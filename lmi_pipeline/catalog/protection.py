@@ -65,7 +65,8 @@ class Product(Entry):
     rules : tuple of str
         Sections of ``thresholds.yml``.
     zeros_are_disclosive : bool
-        False: a cell of zero is published as zero.
+        False: a cell of nobody is withheld if a rule says so, but it does no harm if it can be told: nobody in a sample
+        is not nobody in the population.
     known : mapping of str to str
         Column -> code of cells that an attacker is taken to know and that no mart shows.
     ladder : tuple of str
@@ -83,7 +84,7 @@ class Product(Entry):
     tested_on: str | None = None
     respondents: str | None = None
     rules: tuple[str, ...]
-    zeros_are_disclosive: bool = True
+    zeros_are_disclosive: bool = False
     known: dict[str, str] = Field(default_factory=dict)
     ladder: tuple[str, ...]
     alternatives: str

@@ -114,7 +114,10 @@ def primary_of(product: Product, cells: pd.DataFrame) -> PrimaryDecision:
     value = cells[product.value].to_numpy(float)
     protection = catalog.thresholds()["protection"]
     found = combine(value, list(_findings(product, cells)), share=protection["share"], unit=protection["unit"])
-    return _without(found, _known(product, cells))
+    least = np.minimum(protection["unit"], protection["share"] * value)
+    asked = np.where(found.disclosure == "", least, np.inf)
+    asked = np.where((value == 0) & (not product.zeros_are_disclosive), 0.0, asked)
+    return _without(_eased(found, asked), _known(product, cells))
 
 
 def verify(product: Product, cells: pd.DataFrame, decision: pd.DataFrame, witness: pd.DataFrame) -> list[str]:
@@ -175,6 +178,15 @@ def _known(product: Product, cells: pd.DataFrame) -> np.ndarray:
     for column, code in product.known.items():
         known |= (cells[column] == code).to_numpy()
     return known
+
+
+def _eased(primary: PrimaryDecision, most: np.ndarray) -> PrimaryDecision:
+    """The same decision, with no more protection asked for than `most` of each cell."""
+    return replace(
+        primary,
+        protect_down=np.minimum(primary.protect_down, most),
+        protect_up=np.minimum(primary.protect_up, most),
+    )
 
 
 def _without(primary: PrimaryDecision, known: np.ndarray) -> PrimaryDecision:

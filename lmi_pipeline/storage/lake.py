@@ -142,7 +142,7 @@ class Lake:
         for column, value in (slice_ or {}).items():
             if column not in allowed:
                 raise SchemaError(f"table '{name}' is not sliced by '{column}' but by {list(allowed)}")
-            strays = len(rows) - pc.sum(pc.equal(rows[column], _typed(column, value))).as_py()
+            strays = len(rows) - (pc.sum(pc.equal(rows[column], _typed(column, value))).as_py() or 0)
             if strays:
                 raise SchemaError(
                     f"table '{name}': {strays} of {len(rows)} rows are outside the slice {column} = {value}"

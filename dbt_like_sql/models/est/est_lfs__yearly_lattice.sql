@@ -7,7 +7,9 @@
     "birth_group": "birth",
 } %}
 {% set working = {"labour_status": ["employed"]} %}
-{% set seeking = {"labour_status": ["unemployed"]} %}
+{% set having_worked = {"labour_status": ["employed", "unemployed"]} %}
+{#- Two dimensions at once are for groups of occupations: of most unit groups the survey has too few people. -#}
+{% set groups = {"occupation_code": ["soc2010_minor", "soc2010_sub_major", "soc2010_major", "not_stated"]} %}
 with age as (
     select
         control_age_band as band,
@@ -64,17 +66,16 @@ yearly as materialized (
 
 detailed as (
     {{ lattice_cells("yearly", ["year", "period_code"], dimensions, [
-        {"by": ["labour_status", "occupation_code"], "only": {"labour_status": ["employed", "unemployed"]}},
+        {"by": ["labour_status", "occupation_code"], "only": having_worked},
         {"by": ["labour_status", "industry_group"], "only": working},
         {"by": ["labour_status", "work_status"], "only": working},
         {"by": ["labour_status", "qualification_code"]},
         {"by": ["labour_status", "occupation_code", "industry_group"], "only": working,
          "levels": {"occupation_code": ["soc2010_major", "soc2010_sub_major", "not_stated"]}},
-        {"by": ["labour_status", "occupation_code", "area_code"], "only": {"labour_status": ["employed", "unemployed"]}},
-        {"by": ["labour_status", "occupation_code", "sex"], "only": {"labour_status": ["employed", "unemployed"]}},
-        {"by": ["labour_status", "occupation_code", "work_status"], "only": working},
-        {"by": ["labour_status", "occupation_code", "qualification_code"],
-         "only": {"labour_status": ["employed", "unemployed"]}},
+        {"by": ["labour_status", "occupation_code", "area_code"], "only": having_worked, "levels": groups},
+        {"by": ["labour_status", "occupation_code", "sex"], "only": having_worked},
+        {"by": ["labour_status", "occupation_code", "work_status"], "only": working, "levels": groups},
+        {"by": ["labour_status", "occupation_code", "qualification_code"], "only": having_worked, "levels": groups},
         {"by": ["labour_status", "industry_group", "area_code"], "only": working},
         {"by": ["labour_status", "industry_group", "sex"], "only": working},
         {"by": ["labour_status", "area_code", "work_status"], "only": working},

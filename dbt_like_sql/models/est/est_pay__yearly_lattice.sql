@@ -30,8 +30,11 @@ with job as materialized (
 ] %}
 {% set found = [] %}
 {% for table in tables %}
-{% for pattern in ([[]] if "industry_group" in table and "occupation_code" in table else [[], ["working_pattern"]]) %}
-{% if found.append({"by": pattern + table}) %}{% endif %}
+{% set both = "industry_group" in table and "occupation_code" in table %}
+{#- Occupation by industry is for groups of occupations, and not by working pattern: most cells hold too few jobs. -#}
+{% set levels = {"occupation_code": ["soc2010_minor", "soc2010_sub_major", "soc2010_major"]} if both else {} %}
+{% for pattern in ([[]] if both else [[], ["working_pattern"]]) %}
+{% if found.append({"by": pattern + table, "levels": levels}) %}{% endif %}
 {% endfor %}
 {% endfor %}
 cell as (
