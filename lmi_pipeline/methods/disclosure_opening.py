@@ -19,7 +19,8 @@ from lmi_pipeline.methods.tables import FloatArray
 Flags = NDArray[np.bool_]
 
 _STEPS = (2, 3, 5)
-_MOVED = 1e-7
+_MOVED, _MET = 1e-9, 1e-7
+_ALONE = 5.0
 _FORFEIT = 1e4
 _SECONDS = 20.0
 
@@ -40,7 +41,7 @@ def open_for(
     fixed : ndarray of bool
         (cells,) cells that may not be withheld.
     still : ndarray of bool
-        (cells,) cells that no move may rest on, such as those of one contributor, unless there is no other.
+        (cells,) cells that a move should not rest on, such as those of one contributor.
 
     Returns
     -------
@@ -71,17 +72,17 @@ class _Opening:
                 yield move
 
     def _nearest(self, cell: int, wanted: float) -> sp.csr_matrix | None:
-        for still in (self.still, np.zeros_like(self.still)):
+        for strict in (True, False):
             for steps in _STEPS:
-                move = self._move(cell, wanted, steps, still)
+                move = self._move(cell, wanted, steps, strict)
                 if move is not None:
                     return move
         return None
 
-    def _move(self, cell: int, wanted: float, steps: int, still: Flags) -> sp.csr_matrix | None:
+    def _move(self, cell: int, wanted: float, steps: int, strict: bool) -> sp.csr_matrix | None:
         near = self._around(cell, steps)
-        near = near[(self.hidden | ~self.fixed)[near] & (~still[near] | (near == cell))]
-        shown = np.flatnonzero(~self.hidden[near])
+        near = near[(self.hidden | ~self.fixed)[near] & ~(strict & self.still[near] & (near != cell))]
+        dear = np.flatnonzero(~self.hidden[near] | (self.still[near] & (near != cell)))
         unit = abs(wanted)
         rows = self.system.matrix[np.unique(self.beside[near].indices)][:, near].tocsc()
         low = (self.system.floor - self.system.value)[near] / unit
@@ -89,25 +90,27 @@ class _Opening:
         up, down = np.maximum(high, 0.0), np.maximum(-low, 0.0)
         target = sp.csr_matrix(([1.0], ([0], [int(np.searchsorted(near, cell))])), shape=(1, len(near)))
         whole = sp.bmat(
-            [[rows, -rows[:, shown], None], [target, None, sp.csr_matrix([[np.sign(wanted)]])]], format="csr"
+            [[rows, -rows[:, dear], None], [target, None, sp.csr_matrix([[np.sign(wanted)]])]], format="csr"
         )
-        free = self.hidden[near]
+        free = np.ones(len(near), dtype=bool)
+        free[dear] = False
+        price = np.where(free, 0.0, np.where(self.still[near], _ALONE, self.price[near]))
         truth = np.zeros(rows.shape[0])
         solver = solver_of(
-            np.concatenate([np.where(free, 0.0, self.price[near]), self.price[near[shown]], [_FORFEIT]]),
+            np.concatenate([price, price[dear], [_FORFEIT]]),
             whole,
-            np.concatenate([np.where(free, -down, 0.0), np.zeros(len(shown) + 1)]),
-            np.concatenate([up, down[shown], [1.0]]),
+            np.concatenate([np.where(free, -down, 0.0), np.zeros(len(dear) + 1)]),
+            np.concatenate([up, down[dear], [1.0]]),
             np.append(truth, np.sign(wanted)),
             np.append(truth, np.sign(wanted)),
         )
         if run_programme(solver, _SECONDS) != highspy.HighsModelStatus.kOptimal:
             return None
         answer = np.asarray(solver.getSolution().col_value)
-        if answer[-1] > _MOVED:
+        if answer[-1] > _MET:
             return None
         move = answer[: len(near)]
-        move[shown] -= answer[len(near) : -1]
+        move[dear] -= answer[len(near) : -1]
         move = np.where(np.abs(move) > _MOVED, move, 0.0) * unit
         kept = np.flatnonzero(move)
         return sp.csr_matrix((move[kept], (np.zeros(len(kept), int), near[kept])), shape=(1, len(self.price)))
