@@ -19,7 +19,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.catalog.protection import QUARTER, sums_of
 
 Sums = Sequence[tuple[str, Sequence[str]]]
-DENSE = 700
+DENSE = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +141,14 @@ def eliminate(known: Knowledge, rng: np.random.Generator) -> np.ndarray:
     unknown = np.flatnonzero(~known.shown & ~told)
     lines = known.matrix[:, unknown]
     lines = lines[np.flatnonzero(np.diff(lines.indptr))]
-    for block in _components(lines):
+    for block in components(lines):
         part = lines[:, block]
         part = part[np.flatnonzero(np.diff(part.indptr))]
         told[unknown[block[_fixed(part, rng)]]] = True
     return told
 
 
-def _components(lines: sp.csr_matrix) -> list[np.ndarray]:
+def components(lines: sp.csr_matrix) -> list[np.ndarray]:
     """Columns tied to each other by rows."""
     rows, columns = lines.shape
     graph = sp.bmat([[None, lines], [lines.T, None]]) if rows else sp.csr_matrix((columns, columns))
@@ -238,11 +238,9 @@ class Verdict:
         return not (self.exact.any() or self.close.any() or self.wrong.any())
 
 
-def judge(
-    low: np.ndarray, high: np.ndarray, value: np.ndarray, down: np.ndarray, up: np.ndarray, *, slack: float = 1e-5
-) -> Verdict:
+def judge(low: np.ndarray, high: np.ndarray, value: np.ndarray, down: np.ndarray, up: np.ndarray) -> Verdict:
     """Compare bounds with the truth and with how far they must reach from it; cells without protection may be exact."""
-    room = slack * np.maximum(1.0, np.abs(value))
+    room = 1e-3 + 1e-8 * np.abs(value)
     asked = (down > 0) | (up > 0)
     return Verdict(
         exact=asked & (high - low <= room),

@@ -60,9 +60,21 @@ def base() -> float:
     return float(catalog.thresholds()["rounding"]["weighted_count_multiple"])
 
 
-def between(number: pd.Series, step: float) -> dict[str, pd.Series]:
-    """What rounding to a multiple leaves of a count; nothing is known of what is not there."""
-    return {"low": (number - step / 2).clip(lower=0), "high": number + step / 2}
+def between(number: pd.Series, step: float, least: float = 0.0) -> dict[str, pd.Series]:
+    """What rounding to a multiple leaves of a count; nothing is known of what is not there.
+
+    No number from nought to `least` is ever shown, so that a nought is one, and no other number is below.
+    """
+    nothing = number == 0
+    return {
+        "low": (number - step / 2).clip(lower=least).mask(nothing, 0.0),
+        "high": (number + step / 2).mask(nothing & (least > 0), 0.0),
+    }
+
+
+def least_shown() -> float:
+    """Least number that the reliability ladder lets through."""
+    return float(catalog.thresholds()["reliability"]["withhold_below"])
 
 
 def totals(product: Product) -> dict[str, str]:
@@ -106,7 +118,7 @@ def labour_force(marts: Marts, lake: Lake, year: int) -> Case:
     ):
         mart = marts[name][marts[name]["year"] == year]
         fixed = {c: code for c, code in totals(product).items() if c not in mart}
-        bounds = {end: number * count for end, number in between(mart[column], base()).items()}
+        bounds = {end: number * count for end, number in between(mart[column], base(), least_shown()).items()}
         rows.append(mart.assign(**fixed | {"labour_status": status, "period_code": str(year)}, **bounds))
     columns = [*product.dimensions, "low", "high"]
     found = pd.concat([each[columns] for each in rows], ignore_index=True)
@@ -124,7 +136,7 @@ def headline(marts: Marts, year: int, vintage: str) -> pd.DataFrame:
     cells["age_code"] = mart["age_range"]
     for breakdown, column in (("region", "area_code"), ("sex", "sex"), ("age_band", "age_code"), ("birth_group",) * 2):
         cells[column] = cells[column].where(mart["breakdown"] != breakdown, mart["category"])
-    return cells.assign(**between(mart["estimate_value"], base()))
+    return cells.assign(**between(mart["estimate_value"], base(), least_shown()))
 
 
 def old_weights(marts: Marts, lake: Lake, year: int, vintage: str) -> Case:
@@ -146,7 +158,7 @@ def pay(marts: Marts, lake: Lake, year: int) -> Case:
     product = catalog.product("pay")
     mart = marts["out_pay__yearly_cell"]
     mart = mart[mart["year"] == year]
-    rows = mart[list(product.dimensions)].assign(**between(mart["job_count"], base()))
+    rows = mart[list(product.dimensions)].assign(**between(mart["job_count"], base(), least_shown()))
     return assemble(f"jobs {year}", product, rows, truth_of(lake, product, {"year": year}))
 
 
@@ -155,7 +167,7 @@ def pay_bill(marts: Marts, lake: Lake, year: int) -> Case:
     product = catalog.product("pay")
     mart = marts["out_pay__yearly_cell"]
     mart = mart[mart["year"] == year]
-    jobs, mean = between(mart["job_count"], base()), between(mart["mean_weekly_pay_gbp"], 1)
+    jobs, mean = between(mart["job_count"], base(), least_shown()), between(mart["mean_weekly_pay_gbp"], 1)
     rows = mart[list(product.dimensions)].assign(low=jobs["low"] * mean["low"], high=jobs["high"] * mean["high"])
     truth = truth_of(lake, product, {"year": year}, "pay_bill_gbp")
     unit = catalog.thresholds()["protection"]["unit"]
@@ -170,7 +182,7 @@ def population(marts: Marts, lake: Lake, quarter: str, vintage: str) -> Case:
     key = list(product.dimensions)
     mart = marts["out_population__quarterly_birth_group"]
     mart = mart[(mart["quarter"] == quarter) & (mart["weight_vintage"] == vintage)]
-    rows = mart[key].assign(**between(mart["population_count"], base()))
+    rows = mart[key].assign(**between(mart["population_count"], base(), least_shown()))
     control = lake.read("est_population__quarterly_control", where={"weight_vintage": vintage})
     control = control[control["quarter"] == quarter][[*key, "population_count"]]
     truth = truth_of(lake, product, {"quarter": quarter}).drop(columns="value")
