@@ -21,6 +21,7 @@ from lmi_pipeline.methods.disclosure_bounds import outer_bounds
 from lmi_pipeline.methods.disclosure_interior import interior_moves
 from lmi_pipeline.methods.disclosure_moves import MoveSpace, free_moves
 from lmi_pipeline.methods.disclosure_nullspace import determined
+from lmi_pipeline.methods.disclosure_opening import open_for
 from lmi_pipeline.methods.disclosure_peel import peel
 from lmi_pipeline.methods.disclosure_programme import reaching_move
 from lmi_pipeline.methods.disclosure_search import Neighbourhoods, groups_of_targets, projected_moves
@@ -54,6 +55,8 @@ class AuditOptions:
         taken from each of their rows in the first rounds.
     whole_component
         Withheld cells up to which a component is one programme.
+    each_limit, each_depth
+        Last cells of large components up to which each has programmes of its own, and neighbourhoods tried for it.
     attacker_limit, attacker_cells
         Cells decided by attacker programmes, and withheld cells of the largest component where that is tried.
     solver_seconds
@@ -73,6 +76,8 @@ class AuditOptions:
     witness_batch: int = 20
     witness_branch: int = 3
     whole_component: int = 3000
+    each_limit: int = 24
+    each_depth: int = 4
     attacker_limit: int = 500
     attacker_cells: int = 10_000
     solver_seconds: float = 30.0
@@ -179,6 +184,7 @@ def audit(
     _project(record, space, rng, options)
     _from_inside(record, space, rng, options)
     _ask(record, space, rng, options)
+    _ask_each(record, space, options)
     _attack(record, space, options)
     return record.verdict()
 
@@ -327,6 +333,19 @@ def _ask(record: _Record, space: MoveSpace, rng: np.random.Generator, options: A
             part = space.part(members)
             _ask_group(record, part if attempt else part.both_ways(), space.cells[group], rng, options)
     record.step("witness programmes", examined, 0)
+
+
+def _ask_each(record: _Record, space: MoveSpace, options: AuditOptions) -> None:
+    component, system = space.components(), record.system
+    large = np.bincount(component, minlength=1)[component] > options.whole_component
+    cells = space.cells[np.flatnonzero(record.left[space.cells] & large)]
+    if not 0 < len(cells) <= options.each_limit:
+        return
+    shown, examined = ~system.hidden | record.known, int(record.left.sum())
+    kept = system.with_hidden(~shown)
+    nobody, price = np.zeros(len(shown), dtype=bool), np.ones(len(shown))
+    record.take(open_for(kept, cells, price=price, fixed=shown, still=nobody, depth=options.each_depth)[1])
+    record.step("programmes of one cell", examined, 0)
 
 
 def _ask_group(

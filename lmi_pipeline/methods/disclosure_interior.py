@@ -29,6 +29,7 @@ _ROUNDING = 1e-9
 _SHARES = (0.8, 0.5, 0.3)
 _KEPT, _RAISED, _ASKED = 0.97, 0.3, 1.4
 _NEARLY_ALL = 0.8
+_IDLE, _FRUITFUL = 3, 0.9
 _MIXED = 0.15
 _ENOUGH = 1 - 1e-6
 
@@ -59,20 +60,29 @@ def interior_moves(
         return
     body, first = inside
     cells = body.members
+    bound = -space.lower[cells]
+    empty = (bound > 0) & (down[cells] >= bound * _NEARLY_ALL)
     need_down, need_up = down[cells], up[cells]
+    idle = 0
     for number in range(rounds + 1):
-        move = first if not number else _asking(body, first, need_down, need_up, _SHARES[number % len(_SHARES)], rng)
-        reach = move[: len(cells)]
+        asked_down, share = np.where(empty, 0.0, need_down), _SHARES[number % len(_SHARES)]
+        if idle >= _IDLE or not (asked_down.any() or need_up.any()):
+            break
+        move = first if not number else _asking(body, first, asked_down, need_up, share, rng)
+        reach, before = move[: len(cells)], np.count_nonzero(asked_down) + np.count_nonzero(need_up)
         need_down = np.where(-reach >= need_down * _ENOUGH, 0.0, need_down)
         need_up = np.where(reach >= need_up * _ENOUGH, 0.0, need_up)
-        whole = np.zeros(len(space.cells))
-        whole[cells] = reach
-        yield whole
-        if not (need_down.any() or need_up.any()):
-            return
-    bound = -space.lower[cells]
-    emptied = cells[(need_down > 0) & (need_down >= bound * _NEARLY_ALL) & (bound > 0)]
+        after = np.count_nonzero(need_down[~empty]) + np.count_nonzero(need_up)
+        idle = idle + 1 if number and after > _FRUITFUL * before else 0
+        yield _whole(space, cells, reach)
+    emptied = cells[empty & (need_down > 0)]
     yield from _emptying(space, cells, emptied, down, up)
+
+
+def _whole(space: MoveSpace, cells: NDArray[np.int64], move: FloatArray) -> FloatArray:
+    whole = np.zeros(len(space.cells))
+    whole[cells] = move
+    return whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)

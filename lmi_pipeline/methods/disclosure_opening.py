@@ -18,7 +18,8 @@ from lmi_pipeline.methods.tables import FloatArray
 
 Flags = NDArray[np.bool_]
 
-_STEPS = (2, 3, 5)
+_STEPS = (2, 3, 5, 7, 10)
+_STRICT = 3
 _MOVED, _MET = 1e-9, 1e-7
 _ALONE = 5.0
 _FORFEIT = 1e4
@@ -26,7 +27,13 @@ _SECONDS = 20.0
 
 
 def open_for(
-    system: DisclosureSystem, cells: NDArray[np.int64], *, price: FloatArray, fixed: Flags, still: Flags
+    system: DisclosureSystem,
+    cells: NDArray[np.int64],
+    *,
+    price: FloatArray,
+    fixed: Flags,
+    still: Flags,
+    depth: int = len(_STEPS),
 ) -> tuple[Flags, sp.csr_matrix]:
     """Withhold what lets cells move as far as their protection asks.
 
@@ -42,6 +49,8 @@ def open_for(
         (cells,) cells that may not be withheld.
     still : ndarray of bool
         (cells,) cells that a move should not rest on, such as those of one contributor.
+    depth : int
+        Neighbourhoods tried for each cell, each larger than the one before.
 
     Returns
     -------
@@ -50,7 +59,7 @@ def open_for(
     moves : csr_matrix
         (moves, cells) certificates found. A cell without one in some direction is left as it was.
     """
-    work = _Opening(system, price, fixed, still)
+    work = _Opening(system, price, fixed, still, depth)
     found = [move for cell in cells.tolist() for move in work.both(cell)]
     return work.hidden, sp.csr_matrix(sp.vstack([sp.csr_matrix((0, len(price))), *found]))
 
@@ -58,7 +67,8 @@ def open_for(
 class _Opening:
     """Cells are opened one after another, what is open for one being open for the next."""
 
-    def __init__(self, system: DisclosureSystem, price: FloatArray, fixed: Flags, still: Flags) -> None:
+    def __init__(self, system: DisclosureSystem, price: FloatArray, fixed: Flags, still: Flags, depth: int) -> None:
+        self.depth = depth
         self.system, self.price, self.fixed, self.still = system, price, fixed, still
         self.hidden = system.hidden.copy()
         self.pattern = abs(system.matrix)
@@ -72,8 +82,8 @@ class _Opening:
                 yield move
 
     def _nearest(self, cell: int, wanted: float) -> sp.csr_matrix | None:
-        for strict in (True, False):
-            for steps in _STEPS:
+        for strict in (True, False) if self.still.any() else (False,):
+            for steps in _STEPS[: min(self.depth, _STRICT) if strict else self.depth]:
                 move = self._move(cell, wanted, steps, strict)
                 if move is not None:
                     return move
