@@ -26,13 +26,17 @@ Marts = Mapping[str, pd.DataFrame]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One system of published figures, and the truth on its cells; cells of no product have none (nan, 0, 0)."""
+    """One system of published figures, and the truth on its cells; cells of no product have none (nan, 0, 0).
+
+    `withheld` are cells of that status, without those of nobody: that a sample has nobody may be told.
+    """
 
     name: str
     known: Knowledge
     value: np.ndarray
     down: np.ndarray
     up: np.ndarray
+    withheld: np.ndarray
 
     @property
     def targets(self) -> np.ndarray:
@@ -93,7 +97,9 @@ def assemble(name: str, product: Product, rows: pd.DataFrame, truth: pd.DataFram
         met, met["low"].to_numpy(), met["high"].to_numpy(), attacker.sums_in(product.dimensions, met)
     )
     told = known.codes.merge(truth, on=key, how="left", validate="one_to_one")
-    return Case(name, known, told["value"].to_numpy(float), *(told[c].fillna(0).to_numpy() for c in ("down", "up")))
+    withheld = ~known.shown & told["status"].eq("withheld").to_numpy() & told["value"].gt(0).to_numpy()
+    value, down, up = (told[column].to_numpy(float) for column in ("value", "down", "up"))
+    return Case(name, known, value, np.nan_to_num(down), np.nan_to_num(up), withheld)
 
 
 def truth_of(lake: Lake, product: Product, where: Mapping[str, object], value: str | None = None) -> pd.DataFrame:
