@@ -168,18 +168,28 @@ def pay(marts: Marts, lake: Lake, year: int) -> Case:
     return assemble(f"jobs {year}", product, rows, truth_of(lake, product, {"year": year}))
 
 
-def pay_bill(marts: Marts, lake: Lake, year: int) -> Case:
-    """Pay bills of a year: mean x count, both rounded."""
+BILLS = {
+    "pay_bill_gbp": ("out_pay__yearly_cell", "mean_weekly_pay_gbp", 1.0),
+    "hours_bill": ("out_hours__yearly_cell", "paid_hours_per_week", 0.1),
+}
+
+
+def bill(marts: Marts, lake: Lake, year: int, column: str) -> Case:
+    """Pay or hours bills of a year: mean x count, both rounded."""
     product = catalog.product("pay")
-    mart = marts["out_pay__yearly_cell"]
+    key = list(product.dimensions)
+    name, mean_column, step = BILLS[column]
+    mart = marts["out_pay__yearly_cell"][["year", *key, "job_count"]].merge(
+        marts[name][["year", *key, mean_column]], on=["year", *key]
+    )
     mart = mart[mart["year"] == year]
-    jobs, mean = between(mart["job_count"], base(), least_shown()), between(mart["mean_weekly_pay_gbp"], 1)
-    rows = mart[list(product.dimensions)].assign(low=jobs["low"] * mean["low"], high=jobs["high"] * mean["high"])
-    truth = truth_of(lake, product, {"year": year}, "pay_bill_gbp")
+    jobs, mean = between(mart["job_count"], base(), least_shown()), between(mart[mean_column], step)
+    rows = mart[key].assign(low=jobs["low"] * mean["low"], high=jobs["high"] * mean["high"])
+    truth = truth_of(lake, product, {"year": year}, column)
     unit = catalog.thresholds()["protection"]["unit"]
     asked = (truth["down"] > 0) | (truth["up"] > 0)
     truth = truth.assign(down=truth["value"].clip(upper=unit).where(asked, 0.0), up=asked * float(unit))
-    return assemble(f"pay bills {year}", product, rows, truth)
+    return assemble(f"{column} {year}", product, rows, truth)
 
 
 def population(marts: Marts, lake: Lake, quarter: str, vintage: str) -> Case:
@@ -207,7 +217,8 @@ def everything(marts: Marts, lake: Lake) -> dict[str, Callable[[], Case]]:
             found[f"{year} with {vintage}"] = lambda year=year, v=vintage: old_weights(marts, lake, int(year), v)
     for year in sorted(marts["out_pay__yearly_cell"]["year"].unique()):
         found[f"jobs {year}"] = lambda year=year: pay(marts, lake, int(year))
-        found[f"pay bills {year}"] = lambda year=year: pay_bill(marts, lake, int(year))
+        for column in BILLS:
+            found[f"{column} {year}"] = lambda year=year, column=column: bill(marts, lake, int(year), column)
     people = marts["out_population__quarterly_birth_group"]
     for quarter, vintage in people[["quarter", "weight_vintage"]].drop_duplicates().itertuples(index=False):
         found[f"population {quarter} {vintage}"] = lambda q=quarter, v=vintage: population(marts, lake, q, v)
