@@ -157,7 +157,7 @@ def products() -> dict[str, Product]:
         for hierarchy in set(product.dimensions.values()) - {QUARTER}:
             _entry(hierarchies(), hierarchy, "hierarchy")
         unknown = [rule for rule in product.rules if rule not in thresholds()]
-        unknown += [name for name in product.ladder if name not in product.dimensions]
+        unknown += [name for name in (*product.ladder, *product.official) if name not in product.dimensions]
         if unknown:
             raise SchemaError(f"catalogue: product '{product.name}' names rules or dimensions there are not: {unknown}")
     return found

@@ -67,6 +67,9 @@ class Product(Entry):
     zeros_are_disclosive : bool
         False: a cell of nobody is withheld if a rule says so, but it does no harm if it can be told: nobody in a sample
         is not nobody in the population.
+    official : tuple of str
+        Dimensions of which the publisher of the survey gives out every figure itself. Cells broken down by nothing else
+        are withheld if a rule says so, but nothing is withheld for their sake: it would protect nobody.
     known : mapping of str to str
         Column -> code of cells that an attacker is taken to know and that no mart shows.
     ladder : tuple of str
@@ -85,6 +88,7 @@ class Product(Entry):
     respondents: str | None = None
     rules: tuple[str, ...]
     zeros_are_disclosive: bool = False
+    official: tuple[str, ...] = ()
     known: dict[str, str] = Field(default_factory=dict)
     ladder: tuple[str, ...]
     alternatives: str

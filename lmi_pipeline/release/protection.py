@@ -117,6 +117,7 @@ def primary_of(product: Product, cells: pd.DataFrame) -> PrimaryDecision:
     least = np.minimum(protection["unit"], protection["share"] * value)
     asked = np.where(found.disclosure == "", least, np.inf)
     asked = np.where((value == 0) & (not product.zeros_are_disclosive), 0.0, asked)
+    asked = np.where(_official(product, cells), 0.0, asked)
     return _without(_eased(found, asked), _known(product, cells))
 
 
@@ -178,6 +179,15 @@ def _known(product: Product, cells: pd.DataFrame) -> np.ndarray:
     for column, code in product.known.items():
         known |= (cells[column] == code).to_numpy()
     return known
+
+
+def _official(product: Product, cells: pd.DataFrame) -> np.ndarray:
+    """Cells that the publisher of the survey gives out itself: broken down by nothing but the official dimensions."""
+    given = np.full(len(cells), bool(product.official))
+    for column, hierarchy in product.dimensions.items():
+        if column not in product.official:
+            given &= (cells[column] == catalog.hierarchy_nodes(hierarchy)["code"].iloc[-1]).to_numpy()
+    return given
 
 
 def _eased(primary: PrimaryDecision, most: np.ndarray) -> PrimaryDecision:

@@ -45,7 +45,7 @@ from lmi_pipeline.storage.frames import combine_synthetic
 from lmi_pipeline.storage.lake import Lake
 
 SCHEMA_VERSION = 1
-INPUT_COLUMNS = ("source", "layout", "release", "period", "file_name", "sha256", "licence", "synthetic")
+INPUT_COLUMNS = ("source", "layout", "release", "period", "file_name", "sha256", "licence", "retrieved_at", "synthetic")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -55,7 +55,7 @@ class _Written:
 
     rows: int
     columns: tuple[str, ...]
-    synthetic: str
+    synthetic: tuple[str, ...]
     vintages: tuple[str, ...]
 
 
@@ -256,10 +256,10 @@ def _write_tables(lake: Lake, versions: Mapping[str, int], folder: Path) -> dict
     for name, version in versions.items():
         table = servable(name, lake.read(name, version=version))
         write_files({name: table}, folder)
-        flags = combine_synthetic(pc.unique(table["synthetic"]).to_pandas())
+        flags = tuple(pc.unique(table["synthetic"]).to_pylist())
         written[name] = _Written(len(table), tuple(table.column_names), flags, _vintages(table))
     return {
-        "synthetic": combine_synthetic(*(table.synthetic for table in written.values())),
+        "synthetic": combine_synthetic(*(flag for table in written.values() for flag in table.synthetic)),
         "weight_vintages": sorted({vintage for table in written.values() for vintage in table.vintages}),
         "tables": {name: {"rows": table.rows, "columns": list(table.columns)} for name, table in written.items()},
     }
@@ -338,5 +338,6 @@ def _move_into_place(building: Path, folder: Path) -> None:
 
 def _input_rows(inputs: pd.DataFrame) -> list[dict[str, Any]]:
     columns = list(INPUT_COLUMNS)
-    rows = inputs[columns].astype("object").where(inputs[columns].notna(), None)
+    told = inputs[columns].assign(retrieved_at=inputs["retrieved_at"].map(lambda instant: instant.isoformat()))
+    rows = told.astype("object").where(told.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
