@@ -96,8 +96,6 @@ detailed as (
     {"by": ["labour_status", "age_code", "sex"], "only": {"age_code": ["16-64", "65+"]}},
     {"by": ["age_code", "area_code"], "only": {"age_code": ["16-64", "65+"]}},
     {"by": ["labour_status", "age_code", "area_code"], "only": {"age_code": ["16-64", "65+"]}},
-    {"by": ["age_code", "birth_group"], "only": {"age_code": ["16-64", "65+"]}},
-    {"by": ["labour_status", "age_code", "birth_group"], "only": {"age_code": ["16-64", "65+"]}},
 ] %}
 headline_of_years as (
     {{ lattice_cells("yearly", ["year", "period_code"], dimensions, headline,
