@@ -76,7 +76,7 @@ class AuditOptions:
     witness_batch: int = 20
     witness_branch: int = 3
     whole_component: int = 3000
-    each_limit: int = 24
+    each_limit: int = 64
     each_depth: int = 4
     attacker_limit: int = 500
     attacker_cells: int = 10_000
@@ -339,7 +339,7 @@ def _ask_each(record: _Record, space: MoveSpace, options: AuditOptions) -> None:
     component, system = space.components(), record.system
     large = np.bincount(component, minlength=1)[component] > options.whole_component
     cells = space.cells[np.flatnonzero(record.left[space.cells] & large)]
-    if not 0 < len(cells) <= options.each_limit:
+    if not 0 < len(cells) <= options.each_limit * (options.witness_rounds > 0):
         return
     shown, examined = ~system.hidden | record.known, int(record.left.sum())
     kept = system.with_hidden(~shown)

@@ -3,7 +3,8 @@
 A cell that must move needs, on every sum it is part of, other withheld cells with room to make up for it. Where the
 bounds that the sums impose on each other leave it short, a further cell of that sum is withheld: the one that serves
 most short sums and opens fewest new ones. That cell, and withheld ones through which the move has to pass, must then
-be able to move as far in turn, so a demand travels until it meets cells with room. The best few are taken at a time,
+be able to move as far in turn, so a demand travels until it meets cells with room. First each sum is looked at with the
+whole room of its cells, then with what other sums leave of it. The best few are taken at a time,
 the bounds are computed anew, and so on (a parallel form of the greedy heuristics for complementary suppression;
 Hundepool et al. 2012, chapter 4). It leaves no cell short by its sums one by one; joint limits are for the audit.
 """
@@ -23,10 +24,10 @@ from lmi_pipeline.methods.tables import FloatArray
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
 
-_SWEEPS, _LAST_SWEEPS = 2, 8
-_SHARE, _FEW = 0.1, 20
+_SWEEPS = (0, 1, 2, 8)
+_SHARE, _FEW = 0.05, 5
 _ENOUGH = 1 - 1e-9
-_UNFIT = 1e4
+_UNFIT, _TIE = 1e4, 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +56,7 @@ def meet_demand(
     *,
     price: FloatArray,
     fixed: Flags,
-    rounds: int = 400,
+    rounds: int = 1000,
     stretch: FloatArray | float = 1.0,
 ) -> Flags:
     """Withhold further cells until no protected cell is short of room on any sum.
@@ -81,13 +82,14 @@ def meet_demand(
         (cells,) what is withheld now. Cells that no further cell can help are left short.
     """
     work = _Demand(system, hidden, price, fixed, stretch)
-    sweeps = _SWEEPS
+    level = 0
     for _ in range(rounds):
-        fall, rise = work.short(sweeps)
-        done = not (fall.any() or rise.any()) or not (work.recruit(fall, rise) or work.pass_on(fall, rise))
-        if done and sweeps == _LAST_SWEEPS:
+        fall, rise = work.short(_SWEEPS[level])
+        if (fall.any() or rise.any()) and (work.recruit(fall, rise) or work.pass_on(fall, rise)):
+            continue
+        level += 1
+        if level == len(_SWEEPS):
             break
-        sweeps = _LAST_SWEEPS if done else sweeps
     return work.hidden
 
 
@@ -103,7 +105,8 @@ class _Demand:
         self.entries = _Entries(row, matrix.indices.astype(np.int64), matrix.data > 0)
         self.matrix, self.pattern = matrix, abs(matrix)
         self.beside = self.pattern.T.tocsr()
-        self.hidden, self.fixed, self.price = hidden.copy(), fixed, price
+        self.hidden, self.fixed = hidden.copy(), fixed
+        self.price = price + _TIE * np.arange(len(price))
         self.down_room, self.up_room = system.value - system.floor, system.ceiling - system.value
         self.down = np.minimum(system.protect_down * stretch, self.down_room)
         self.up = np.minimum(system.protect_up * stretch, self.up_room)

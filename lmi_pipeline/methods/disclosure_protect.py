@@ -2,13 +2,14 @@
 
 Tables are suppressed one by one, with hidden cells carried over to every table that has the same cell, and audited as
 one. Cells the audit does not certify get another cube, then further cells on the sums they are in, until everything
-that must be protected is proven safe. If that cannot be reached, an error names the cells and nothing comes out.
+that must be protected is proven safe. Large tables of several levels are covered by demand, all together, and their
+last cells by the cheapest move of each. If that cannot be reached, an error names the cells and nothing comes out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,16 @@ from lmi_pipeline.methods.disclosure_audit import Audit, AuditOptions, audit
 from lmi_pipeline.methods.disclosure_cubes import Suppression, add_cubes, hiding_cost, suppress
 from lmi_pipeline.methods.disclosure_demand import layered, meet_demand
 from lmi_pipeline.methods.disclosure_insider import known_to_insiders
+from lmi_pipeline.methods.disclosure_joint import in_line, system_of
 from lmi_pipeline.methods.disclosure_lattice import Lattice
 from lmi_pipeline.methods.disclosure_linking import same_cells, spread
 from lmi_pipeline.methods.disclosure_opening import open_for
 from lmi_pipeline.methods.disclosure_rules import NOT_APPLICABLE, WITHHELD, PrimaryDecision
-from lmi_pipeline.methods.disclosure_system import DisclosureSystem, Link, join_systems
+from lmi_pipeline.methods.disclosure_system import DisclosureSystem, Link
 from lmi_pipeline.methods.disclosure_widening import fewest_moves, widen
 from lmi_pipeline.methods.disclosure_witness import witness_violations
+
+__all__ = ["Decision", "ProtectOptions", "protect", "system_of"]
 
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -99,48 +103,6 @@ class Decision:
     def hidden(self) -> Flags:
         """(cells,) cells without a published value."""
         return self.system.hidden
-
-
-def system_of(
-    lattices: Lattice | Sequence[Lattice],
-    primary: PrimaryDecision,
-    hidden: ArrayLike,
-    *,
-    links: Sequence[Link] = (),
-    floor: ArrayLike = 0.0,
-    ceiling: ArrayLike = np.inf,
-) -> DisclosureSystem:
-    """Join tables into what an attacker knows.
-
-    Parameters
-    ----------
-    lattices : Lattice or sequence of Lattice
-        Tables; `primary`, `hidden`, `floor` and `ceiling` number their cells one table after another.
-    primary : PrimaryDecision
-        Outcome of the rules, of which the protection is taken.
-    hidden : array_like of bool, shape (cells,)
-        Cells without a published value.
-    links : sequence of Link
-        Rows that tie cells of several tables.
-    floor, ceiling : array_like
-        Bounds known from outside.
-    """
-    tables = [lattices] if isinstance(lattices, Lattice) else list(lattices)
-    ends = np.cumsum([len(table.value) for table in tables])
-    if len(primary.status) != ends[-1]:
-        raise MethodError(f"protection: the rules speak of {len(primary.status)} cells, the tables have {ends[-1]}")
-    low, high = (np.broadcast_to(np.asarray(each, float), ends[-1]) for each in (floor, ceiling))
-    kept = np.asarray(hidden, bool)
-    parts = []
-    for table, end in zip(tables, ends, strict=True):
-        span = slice(end - len(table.value), end)
-        part = DisclosureSystem.of_equations(
-            table.matrix, table.value, kept[span], floor=low[span], ceiling=high[span],
-            protect_down=primary.protect_down[span], protect_up=primary.protect_up[span],
-        )  # fmt: skip
-        sums = table.matrix @ table.value
-        parts.append(replace(part, row_lower=sums, row_upper=sums))
-    return join_systems(parts, links)
 
 
 def protect(
@@ -237,7 +199,7 @@ class _Work:
         if len(primary.status) != cells:
             raise MethodError(f"protection: the rules speak of {len(primary.status)} cells, the tables have {cells}")
         self.group = same_cells(links, cells)
-        self.primary = _in_line(primary, self.group)
+        self.primary = in_line(primary, self.group)
         self.first = (self.primary.status == WITHHELD) | (self.primary.status == NOT_APPLICABLE)
         self.hidden = self.first.copy()
         self.system = system_of(self.tables, self.primary, self.hidden, links=links, floor=floor, ceiling=ceiling)
@@ -429,11 +391,3 @@ def _flags(given: ArrayLike | None, cells: int) -> Flags:
 
 def _rows(table: Lattice, cells: NDArray[np.int64]) -> list[dict[str, str]]:
     return [{str(k): str(v) for k, v in row.items()} for row in table.labels(cells).to_dict("records")]
-
-
-def _in_line(primary: PrimaryDecision, group: NDArray[np.int64]) -> PrimaryDecision:
-    """Give every copy of a withheld cell the decision of the copy that needs most protection."""
-    order = np.lexsort((-primary.protect_up, ~primary.withheld, group))
-    first = np.unique(group[order], return_index=True)[1]
-    leader = order[first][group]
-    return primary.take(np.where(primary.withheld[leader], leader, np.arange(len(group))))
