@@ -19,7 +19,7 @@ from lmi_pipeline import catalog
 from lmi_pipeline.catalog.protection import QUARTER, sums_of
 
 Sums = Sequence[tuple[str, Sequence[str]]]
-DENSE = 150
+DENSE, STEP = 150, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,10 @@ def _fixed(lines: sp.csr_matrix, rng: np.random.Generator) -> np.ndarray:
 
 
 def narrow(known: Knowledge, rounds: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of every cell after going over all lines again and again: each line bounds a cell by its others."""
+    """Bounds of every cell after going over all lines again and again: each line bounds a cell by its others.
+
+    Steps too small to matter are not taken, for the last digits of sums would add up to false bounds.
+    """
     low, high = known.low.copy(), known.high.copy()
     entries = known.matrix.tocoo()
     row, cell, rising = entries.row, entries.col, entries.data > 0
@@ -179,11 +182,13 @@ def narrow(known: Knowledge, rounds: int = 30) -> tuple[np.ndarray, np.ndarray]:
         most = np.where(rising, high[cell], -low[cell])
         down = -_rest(most, row, rows)
         up = -_rest(least, row, rows)
-        before = low.copy(), high.copy()
-        np.maximum.at(low, cell, np.where(rising, down, -up))
-        np.minimum.at(high, cell, np.where(rising, up, -down))
-        if (np.abs(low - before[0]) < 1e-3).all() and not (before[1] - high > 1e-3).any():
+        least, most = low.copy(), high.copy()
+        np.maximum.at(least, cell, np.where(rising, down, -up))
+        np.minimum.at(most, cell, np.where(rising, up, -down))
+        higher, lower = least > low + STEP, most < high - STEP
+        if not (higher.any() or lower.any()):
             break
+        low, high = np.where(higher, least, low), np.where(lower, most, high)
     return low, high
 
 

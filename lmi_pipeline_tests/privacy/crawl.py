@@ -184,7 +184,9 @@ def bill(marts: Marts, lake: Lake, year: int, column: str) -> Case:
     )
     mart = mart[mart["year"] == year]
     jobs, mean = between(mart["job_count"], base(), least_shown()), between(mart[mean_column], step)
-    rows = mart[key].assign(low=jobs["low"] * mean["low"], high=jobs["high"] * mean["high"])
+    nobody = mart["job_count"] == 0
+    ends = {end: (jobs[end] * mean[end]).mask(nobody, 0.0) for end in ("low", "high")}
+    rows = mart[key].assign(**ends)
     truth = truth_of(lake, product, {"year": year}, column)
     unit = catalog.thresholds()["protection"]["unit"]
     asked = (truth["down"] > 0) | (truth["up"] > 0)

@@ -68,10 +68,18 @@ def test_crawl_when_all_lines_are_solved_together_then_no_withheld_figure_is_exa
     """Line subtraction and hidden elimination over the whole release."""
     names = release.names(*SYSTEMS)
     assert {name.rpartition(" ")[0] for name in names} == {*SYSTEMS}
-    for name in names:
+    for name in release.names("labour force", "jobs"):
         case = release.case(name)
         assert len(case.targets), name
         assert not (attacker.eliminate(case.known, toys.rng()) & case.withheld).any(), name
+
+
+def test_crawl_when_means_times_counts_are_solved_for_then_the_same_bills_are_open_as_jobs(release):
+    """The lines and the blanks are the same, so what cannot be told of jobs cannot be told of bills."""
+    for name in release.names(*crawl.BILLS):
+        jobs, bills = release.case(f"jobs {name.split()[-1]}"), release.case(name)
+        assert (jobs.known.shown == bills.known.shown).all(), name
+        assert not (abs(jobs.known.matrix - bills.known.matrix)).sum(), name
 
 
 def test_crawl_when_bounds_are_solved_for_then_none_is_closer_than_the_protection(release):
