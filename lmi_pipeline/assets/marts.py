@@ -30,6 +30,12 @@ def _assets_behind(table: str, writers: Writers) -> Sequence[str]:
     return writers.get(written, [written])
 
 
+def _read_by(model: SqlModel, tests: Iterable[SqlTest]) -> list[str]:
+    """Tables that a model and its tests read."""
+    read = [ref for each in (model, *(test.model for test in tests)) for ref in each.refs]
+    return [ref for ref in dict.fromkeys(read) if ref != model.name]
+
+
 def _lineage(model: SqlModel, writers: Writers) -> dg.TableColumnLineage:
     deps = {}
     for column, origins in column_lineage(model).items():
@@ -49,7 +55,7 @@ def _model_asset(model: SqlModel, tests: list[SqlTest], writers: Writers) -> dg.
 
     @dg.asset(
         **arguments,
-        deps=[name for ref in model.refs for name in _assets_behind(ref, writers)],
+        deps=[name for ref in _read_by(model, tests) for name in _assets_behind(ref, writers)],
         check_specs=[
             *check_specs(model.name, model.name),
             *(

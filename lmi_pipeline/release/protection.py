@@ -32,6 +32,7 @@ from lmi_pipeline.methods.disclosure_rules import (
     PrimaryDecision,
     combine,
     contributor_counts,
+    disclosive_zeros,
     reliability_ladder,
 )  # fmt: skip
 from lmi_pipeline.methods.disclosure_witness import verify_witnesses
@@ -159,7 +160,7 @@ def _dimension(column: str, hierarchy: str, codes: pd.Series) -> Dimension:
 
 
 def _findings(product: Product, cells: pd.DataFrame) -> Sequence[Finding]:
-    found, limits = [], catalog.thresholds()
+    found, limits = [disclosive_zeros(cells[product.value].to_numpy(float))], catalog.thresholds()
     if "reliability" in product.rules:
         tested = cells[product.tested_on or product.value].to_numpy(float)
         ladder = limits["reliability"]
@@ -170,7 +171,7 @@ def _findings(product: Product, cells: pd.DataFrame) -> Sequence[Finding]:
         count = cells[product.respondents].to_numpy(float, na_value=np.nan)
         least = limits["contributors"]["withhold_below"]
         count = np.where(np.isnan(count), np.inf, count)
-        found.append(contributor_counts(count, minimum=least, zeros_are_disclosive=product.zeros_are_disclosive))
+        found.append(contributor_counts(count, minimum=least, zeros_are_disclosive=True))
     return found
 
 
