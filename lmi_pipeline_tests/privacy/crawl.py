@@ -20,6 +20,7 @@ from lmi_pipeline_tests.privacy import attacker
 from lmi_pipeline_tests.privacy.attacker import Knowledge, Verdict
 
 SHOWN = ("ok", "small_sample")
+DECIDED = ("status", "withheld_reason", "protect_down", "protect_up")
 ACTIVITY = {"population": "all", "employment": "employed", "unemployment": "unemployed", "inactivity": "inactive"}
 Marts = Mapping[str, pd.DataFrame]
 
@@ -28,7 +29,7 @@ Marts = Mapping[str, pd.DataFrame]
 class Case:
     """One system of published figures, and the truth on its cells; cells of no product have none (nan, 0, 0).
 
-    `withheld` are cells of that status, without those of nobody: that a sample has nobody may be told.
+    `withheld` are cells of that status, without those that may be told: of nobody, or given out by the publisher too.
     """
 
     name: str
@@ -97,7 +98,8 @@ def assemble(name: str, product: Product, rows: pd.DataFrame, truth: pd.DataFram
         met, met["low"].to_numpy(), met["high"].to_numpy(), attacker.sums_in(product.dimensions, met)
     )
     told = known.codes.merge(truth, on=key, how="left", validate="one_to_one")
-    withheld = ~known.shown & told["status"].eq("withheld").to_numpy() & told["value"].gt(0).to_numpy()
+    guarded = told["withheld_reason"].eq("complementary") | told["down"].gt(0) | told["up"].gt(0)
+    withheld = ~known.shown & (told["status"].eq("withheld") & told["value"].gt(0) & guarded).to_numpy()
     value, down, up = (told[column].to_numpy(float) for column in ("value", "down", "up"))
     return Case(name, known, value, np.nan_to_num(down), np.nan_to_num(up), withheld)
 
@@ -106,10 +108,11 @@ def truth_of(lake: Lake, product: Product, where: Mapping[str, object], value: s
     """True value and protection of the cells of one slice."""
     key = list(product.dimensions)
     cells = lake.read(product.cells, where=where)
-    decision = lake.read(product.decision, where=where)[[*key, "status", "protect_down", "protect_up"]]
+    decision = lake.read(product.decision, where=where)[[*key, *DECIDED]]
     met = cells.merge(decision, on=key, validate="one_to_one")
     names = {"protect_down": "down", "protect_up": "up"}
-    return met.rename(columns=names).assign(value=met[value or product.value])[[*key, "value", "status", "down", "up"]]
+    met = met.rename(columns=names).assign(value=met[value or product.value])
+    return met[[*key, "value", "status", "withheld_reason", "down", "up"]]
 
 
 def labour_force(marts: Marts, lake: Lake, year: int) -> Case:

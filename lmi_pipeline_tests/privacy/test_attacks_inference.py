@@ -169,7 +169,9 @@ def test_coefficients_when_a_cell_rests_on_nine_records_then_withheld_and_on_ten
 def publish(lake, root, version):
     made = [(lake.read(name), catalog.table(name)) for name in lake.tables()]
     checks = [o.to_metadata() for rows, entry in made for o in (*check_schema(rows, entry), *run_rules(rows, entry))]
-    inputs = pd.DataFrame({name: ["x"] for name in releases.INPUT_COLUMNS}).assign(source="rti", synthetic="true")
+    inputs = pd.DataFrame({name: ["x"] for name in releases.INPUT_COLUMNS}).assign(
+        source="rti", retrieved_at=MADE_AT, synthetic="true"
+    )
     return releases.publish(
         lake,
         root,

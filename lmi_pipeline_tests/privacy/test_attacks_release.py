@@ -164,7 +164,8 @@ def told_differences(case, persons):
     small = rest < limits["reliability"]["withhold_below"]
     reach = np.where(few, np.maximum(limits["protection"]["share"] * rest, 1.0), 1.0)
     close = (np.maximum(low, 0) > rest - np.minimum(reach, rest) + 1e-3) | (high < rest + reach - 1e-3)
-    return int((close & (few | small) & (rest > 0)).sum())
+    guarded = parts @ case.withheld.astype(float) > 0
+    return int((close & (few | small) & (rest > 0) & guarded).sum())
 
 
 def test_rates_then_shown_only_where_level_and_base_are(release):
