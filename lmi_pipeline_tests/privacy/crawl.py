@@ -20,7 +20,7 @@ from lmi_pipeline_tests.privacy import attacker
 from lmi_pipeline_tests.privacy.attacker import Knowledge, Verdict
 
 SHOWN = ("ok", "small_sample")
-DECIDED = ("status", "withheld_reason", "protect_down", "protect_up")
+DECIDED = ("status", "protect_down", "protect_up")
 ACTIVITY = {"population": "all", "employment": "employed", "unemployment": "unemployed", "inactivity": "inactive"}
 Marts = Mapping[str, pd.DataFrame]
 
@@ -98,10 +98,16 @@ def assemble(name: str, product: Product, rows: pd.DataFrame, truth: pd.DataFram
         met, met["low"].to_numpy(), met["high"].to_numpy(), attacker.sums_in(product.dimensions, met)
     )
     told = known.codes.merge(truth, on=key, how="left", validate="one_to_one")
-    guarded = told["withheld_reason"].eq("complementary") | told["down"].gt(0) | told["up"].gt(0)
-    withheld = ~known.shown & (told["status"].eq("withheld") & told["value"].gt(0) & guarded).to_numpy()
+    guarded = told["status"].eq("withheld") & told["value"].gt(0) & ~official(product, known.codes)
+    withheld = ~known.shown & guarded.to_numpy()
     value, down, up = (told[column].to_numpy(float) for column in ("value", "down", "up"))
     return Case(name, known, value, np.nan_to_num(down), np.nan_to_num(up), withheld)
+
+
+def official(product: Product, codes: pd.DataFrame) -> pd.Series:
+    """Cells that the publisher of the survey gives out itself, by what the catalogue says of the product."""
+    rest = {column: code for column, code in totals(product).items() if column not in product.official}
+    return codes[list(rest)].eq(pd.Series(rest)).all(axis=1) & bool(product.official)
 
 
 def truth_of(lake: Lake, product: Product, where: Mapping[str, object], value: str | None = None) -> pd.DataFrame:
@@ -112,7 +118,7 @@ def truth_of(lake: Lake, product: Product, where: Mapping[str, object], value: s
     met = cells.merge(decision, on=key, validate="one_to_one")
     names = {"protect_down": "down", "protect_up": "up"}
     met = met.rename(columns=names).assign(value=met[value or product.value])
-    return met[[*key, "value", "status", "withheld_reason", "down", "up"]]
+    return met[[*key, "value", "status", "down", "up"]]
 
 
 def labour_force(marts: Marts, lake: Lake, year: int) -> Case:
