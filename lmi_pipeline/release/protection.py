@@ -21,8 +21,10 @@ from lmi_pipeline.catalog.protection import ALTERNATIVE, QUARTER, Product, sums_
 from lmi_pipeline.errors import DisclosureError, MethodError
 from lmi_pipeline.methods.coarsening import coarsen
 from lmi_pipeline.methods.disclosure_audit import audit
+from lmi_pipeline.methods.disclosure_cubes import hiding_cost
 from lmi_pipeline.methods.disclosure_lattice import Dimension, Lattice, build_lattice
 from lmi_pipeline.methods.disclosure_protect import Decision, protect, system_of
+from lmi_pipeline.methods.disclosure_remainder import widen_remainders
 from lmi_pipeline.methods.disclosure_rules import (
     NOT_APPLICABLE,
     OK,
@@ -40,7 +42,7 @@ from lmi_pipeline.storage.frames import combine_synthetic
 
 VERSION = "1"
 SEED = 2010
-KNOWN, CERTIFIED = "known", "certificates_hold"
+KNOWN, REMAINDER, CERTIFIED = "known", "remainder", "certificates_hold"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +95,8 @@ def decide(product: Product, cells: pd.DataFrame) -> Gate:
     """
     cells = _ordered(product, cells)
     lattice = lattice_of(product, cells)
-    primary = primary_of(product, cells)
     known = _known(product, cells)
+    primary = _with_remainders(product, cells, lattice, primary_of(product, cells), known)
     alone = cells[product.respondents].to_numpy(float, na_value=np.nan) == 1 if product.respondents else None
     decision = protect(lattice, primary, rng=np.random.default_rng(SEED), singleton=alone, fixed=known)
     for column in product.also:
@@ -182,6 +184,30 @@ def _known(product: Product, cells: pd.DataFrame) -> np.ndarray:
     return known
 
 
+def _with_remainders(
+    product: Product, cells: pd.DataFrame, lattice: Lattice, primary: PrimaryDecision, known: np.ndarray
+) -> PrimaryDecision:
+    """The same decision, with parts withheld whose publication would leave a sum with too few contributors."""
+    if "contributors" not in product.rules or not product.respondents:
+        return primary
+    count = np.nan_to_num(cells[product.respondents].to_numpy(float, na_value=np.nan), nan=np.inf)
+    hidden = (primary.status == WITHHELD) & ~_official(product, cells)
+    found = widen_remainders(
+        lattice,
+        hidden,
+        np.where(np.isinf(count), 0.0, count),
+        hiding_cost(lattice),
+        minimum=catalog.thresholds()["contributors"]["withhold_below"],
+        fixed=known | _official(product, cells),
+    )
+    added = found & ~hidden & (primary.status != WITHHELD)
+    return replace(
+        primary,
+        status=np.where(added, WITHHELD, primary.status),
+        disclosure=np.where(added, REMAINDER, primary.disclosure),
+    )
+
+
 def _official(product: Product, cells: pd.DataFrame) -> np.ndarray:
     """Cells that the publisher of the survey gives out itself: broken down by nothing but the official dimensions."""
     given = np.full(len(cells), bool(product.official))
@@ -214,15 +240,16 @@ def _without(primary: PrimaryDecision, known: np.ndarray) -> PrimaryDecision:
 
 def _require_measure(product: Product, lattice: Lattice, decision: Decision, value: np.ndarray, column: str) -> None:
     """Audit a further sum of the same cells with the same cells withheld."""
-    unit = catalog.thresholds()["protection"]["unit"]
-    wanted = decision.system.protected
+    protection = catalog.thresholds()["protection"]
+    wanted = decision.system.protected & (value > 0)
+    asked = np.where(wanted, np.minimum(protection["unit"], protection["share"] * value), 0.0)
     system = replace(
         decision.system,
         value=value,
         row_lower=lattice.matrix @ value,
         row_upper=lattice.matrix @ value,
-        protect_down=np.where(wanted, np.minimum(unit, value), 0.0),
-        protect_up=np.where(wanted, unit, 0.0),
+        protect_down=asked,
+        protect_up=asked,
     )
     verdict = audit(system, rng=np.random.default_rng(SEED), witnesses=_rescaled(decision.audit.witnesses, value))
     if not verdict.passed:

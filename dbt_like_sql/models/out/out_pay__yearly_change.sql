@@ -18,6 +18,8 @@ graded as (
         change.*,
         case
             when change.status = 'withheld' or this_year.status = 'withheld' or year_before.status = 'withheld' then 'withheld'
+            -- A year before that was not decided on: a level and its change would give it away.
+            when year_before.status is null and this_year.status != 'ok' then 'withheld'
             when this_year.status = 'small_sample' or year_before.status = 'small_sample' then 'small_sample'
             else change.status
         end as shown_status
