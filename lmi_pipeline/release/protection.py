@@ -96,7 +96,14 @@ def decide(product: Product, cells: pd.DataFrame) -> Gate:
     cells = _ordered(product, cells)
     lattice = lattice_of(product, cells)
     known = _known(product, cells)
-    primary = _with_remainders(product, cells, lattice, primary_of(product, cells), known)
+    primary = primary_of(product, cells)
+    bare = primary.status == WITHHELD
+    added = _with_remainders(product, cells, lattice, bare, known) & ~bare
+    primary = replace(
+        primary,
+        status=np.where(added, WITHHELD, primary.status),
+        disclosure=np.where(added, REMAINDER, primary.disclosure),
+    )
     alone = cells[product.respondents].to_numpy(float, na_value=np.nan) == 1 if product.respondents else None
     decision = protect(lattice, primary, rng=np.random.default_rng(SEED), singleton=alone, fixed=known)
     for column in product.also:
@@ -138,7 +145,10 @@ def verify(product: Product, cells: pd.DataFrame, decision: pd.DataFrame, witnes
     hidden = decision["status"].isin([WITHHELD, NOT_APPLICABLE]).to_numpy() & ~known
     bare = int((np.isin(primary.status, [WITHHELD, NOT_APPLICABLE]) & ~hidden).sum())
     faults = [f"{bare} cells are shown that a rule withholds"] if bare else []
-    system = system_of(lattice_of(product, cells), primary, hidden)
+    lattice = lattice_of(product, cells)
+    left = int((_with_remainders(product, cells, lattice, hidden, known) & ~hidden).sum())
+    faults += [f"{left} sums leave too few contributors when their published parts are taken away"] if left else []
+    system = system_of(lattice, primary, hidden)
     try:
         down, up = verify_witnesses(system, _matrix(witness, len(cells)))
     except MethodError as error:
@@ -185,26 +195,16 @@ def _known(product: Product, cells: pd.DataFrame) -> np.ndarray:
 
 
 def _with_remainders(
-    product: Product, cells: pd.DataFrame, lattice: Lattice, primary: PrimaryDecision, known: np.ndarray
-) -> PrimaryDecision:
-    """The same decision, with parts withheld whose publication would leave a sum with too few contributors."""
+    product: Product, cells: pd.DataFrame, lattice: Lattice, hidden: np.ndarray, known: np.ndarray
+) -> np.ndarray:
+    """Withheld cells, and parts whose publication would leave a sum with too few contributors."""
     if "contributors" not in product.rules or not product.respondents:
-        return primary
-    count = np.nan_to_num(cells[product.respondents].to_numpy(float, na_value=np.nan), nan=np.inf)
-    hidden = (primary.status == WITHHELD) & ~_official(product, cells)
-    found = widen_remainders(
-        lattice,
-        hidden,
-        np.where(np.isinf(count), 0.0, count),
-        hiding_cost(lattice),
-        minimum=catalog.thresholds()["contributors"]["withhold_below"],
-        fixed=known | _official(product, cells),
-    )
-    added = found & ~hidden & (primary.status != WITHHELD)
-    return replace(
-        primary,
-        status=np.where(added, WITHHELD, primary.status),
-        disclosure=np.where(added, REMAINDER, primary.disclosure),
+        return hidden
+    official = _official(product, cells)
+    count = np.nan_to_num(cells[product.respondents].to_numpy(float, na_value=np.nan), nan=0.0)
+    least = catalog.thresholds()["contributors"]["withhold_below"]
+    return hidden | widen_remainders(
+        lattice, hidden & ~official, count, hiding_cost(lattice), minimum=least, fixed=known | official
     )
 
 
