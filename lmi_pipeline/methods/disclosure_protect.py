@@ -1,15 +1,16 @@
 """Protection of tables: primary rules, complementary suppression, joint audit, repair; or nothing at all.
 
 Tables are suppressed one by one, with hidden cells carried over to every table that has the same cell, and audited as
-one. Cells the audit does not certify get another cube, then further cells on the sums they are in, until everything
-that must be protected is proven safe. Large tables of several levels are covered by demand, all together, and their
-last cells by the cheapest move of each. If that cannot be reached, an error names the cells and nothing comes out.
+one. Small tables and those of several levels are covered by demand, all together, and their last cells by the cheapest
+move of each. Large ones of one level are covered by cubes, less what nobody needs; cells the audit does not certify get
+another cube, then further cells on the sums they are in, until everything that must be protected is proven safe. What
+fails is tried again with cubes, at last with all of them. If nothing serves, an error names the cells and nothing comes
+out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from lmi_pipeline.errors import DisclosureError, MethodError
-from lmi_pipeline.methods.disclosure_audit import Audit, AuditOptions, audit
+from lmi_pipeline.methods.disclosure_audit import Audit, audit
 from lmi_pipeline.methods.disclosure_cubes import Suppression, add_cubes, hiding_cost, suppress
+from lmi_pipeline.methods.disclosure_decision import Decision, ProtectOptions
 from lmi_pipeline.methods.disclosure_demand import layered, meet_demand
 from lmi_pipeline.methods.disclosure_insider import known_to_insiders
 from lmi_pipeline.methods.disclosure_joint import in_line, system_of
@@ -26,7 +28,8 @@ from lmi_pipeline.methods.disclosure_lattice import Lattice
 from lmi_pipeline.methods.disclosure_linking import same_cells, spread
 from lmi_pipeline.methods.disclosure_opening import open_for
 from lmi_pipeline.methods.disclosure_rules import NOT_APPLICABLE, WITHHELD, PrimaryDecision
-from lmi_pipeline.methods.disclosure_system import DisclosureSystem, Link
+from lmi_pipeline.methods.disclosure_system import Link
+from lmi_pipeline.methods.disclosure_thinning import thin
 from lmi_pipeline.methods.disclosure_widening import fewest_moves, widen
 from lmi_pipeline.methods.disclosure_witness import witness_violations
 
@@ -40,69 +43,6 @@ COMPLEMENTARY = "complementary"
 _CUBE_ROUNDS = 2
 _STRETCH, _TIE, _ZERO, _FEW = 1.5, 0.02, 2.0, 200
 _FEASIBLE = 1e-7
-
-
-@dataclass(frozen=True)
-class ProtectOptions:
-    """Limits of :func:`protect`.
-
-    Attributes
-    ----------
-    rounds : int
-        Repairs after the first suppression.
-    layered_cells : int
-        Cells from which on tables with several levels are covered by demand instead of cubes.
-    insiders : bool
-        Guard against the only contributor of a cell, too.
-    audit : AuditOptions
-        Limits of each audit.
-    named : int
-        Cells an error names.
-    """
-
-    rounds: int = 12
-    layered_cells: int = 5000
-    insiders: bool = True
-    audit: AuditOptions = field(default_factory=AuditOptions)
-    named: int = 10
-
-
-@dataclass(frozen=True, eq=False)
-class Decision:
-    """What is published of each cell, and the proof that the rest is safe.
-
-    Attributes
-    ----------
-    status : ndarray of str
-        (cells,) ok, small_sample, withheld or not_applicable: all that may be published.
-    reason : ndarray of str
-        (cells,) rule that decided, `complementary` for cells withheld for the sake of others, empty for cells that
-        are shown. Internal.
-    primary : PrimaryDecision
-        Outcome of the rules, cells of several tables that are the same quantity brought into line. Internal.
-    protect_down, protect_up : ndarray
-        (cells,) protection of each cell, cut to what is possible.
-    system : DisclosureSystem
-        All tables together as audited.
-    audit : Audit
-        Verdict and witnesses. Internal.
-    rounds : int
-        Repairs it took.
-    """
-
-    status: NDArray[np.str_]
-    reason: NDArray[np.str_]
-    primary: PrimaryDecision
-    protect_down: Floats
-    protect_up: Floats
-    system: DisclosureSystem
-    audit: Audit
-    rounds: int
-
-    @property
-    def hidden(self) -> Flags:
-        """(cells,) cells without a published value."""
-        return self.system.hidden
 
 
 def protect(
@@ -162,14 +102,14 @@ def protect(
     work = _Work(lattice, primary, links, rng, cost, singleton, fixed, floor, ceiling, limits)
     tell = progress or (lambda _label, _done, _total: None)
     tell("suppressing", 0, limits.rounds)
-    work.cover()
-    for repairs in range(limits.rounds + 1):
-        tell(f"auditing {int(work.hidden.sum())} withheld cells", repairs, limits.rounds)
-        verdict, unsafe = work.examine()
-        if not unsafe.any():
-            return work.decision(work.settle(verdict), repairs)
-        if repairs < limits.rounds and not work.repair(unsafe, verdict):
-            break
+    for _ in work.covers():
+        for repairs in range(limits.rounds + 1):
+            tell(f"auditing {int(work.hidden.sum())} withheld cells", repairs, limits.rounds)
+            verdict, unsafe = work.examine()
+            if not unsafe.any():
+                return work.decision(work.settle(verdict), repairs)
+            if repairs < limits.rounds and not work.repair(unsafe, verdict):
+                break
     raise DisclosureError(
         f"{int(unsafe.sum())} cells cannot be protected in {repairs} repairs, nothing comes out: {work.names(unsafe)};"
         " coarsen a dimension, leave out that level, or let more cells be withheld"
@@ -209,17 +149,26 @@ class _Work:
         still = (self.system.value == 0) & (self.system.floor == 0)
         self.open_zeros = spread(~_flags(fixed, cells) & still & ~self.hidden, self.group)
         self.fixed = spread((_flags(fixed, cells) | still) & ~self.hidden, self.group) & ~self.hidden
-        self.layered = cells >= options.layered_cells and any(map(layered, self.tables))
+        self.large = cells >= options.cube_cells
         self.witnesses = sp.csr_matrix((0, cells))
-        self.tried = np.zeros(cells, dtype=np.int32)
+        self._start(self.first, self.witnesses, demand=not self.large or any(map(layered, self.tables)))
 
-    def cover(self) -> None:
-        """First suppression of every table, until what they share agrees."""
-        if self.layered:
+    def covers(self) -> Iterator[None]:
+        """First suppressions of all tables, one after another until one of them serves."""
+        if self.demand:
             self._demand(1.0)
-            return
-        wanted = self.first & self.system.protected
-        self._carry([self._suppress(number) for number in range(len(self.tables))], wanted)
+            yield
+            if self.large:
+                return
+            self._start(self.first, self.witnesses[:0], demand=False)
+        self._cubes()
+        whole, moves = self.hidden, self.witnesses
+        less = spread(thin(self.system.with_hidden(whole), whole & ~self.first, self.cost, rng=self.rng), self.group)
+        self._start(less, moves, demand=False)
+        yield
+        if (less != whole).any():
+            self._start(whole, moves, demand=False)
+            yield
 
     def examine(self) -> tuple[Audit, Flags]:
         """Audit what is hidden now; the cells that are not proven safe."""
@@ -236,7 +185,7 @@ class _Work:
     def repair(self, unsafe: Flags, verdict: Audit) -> bool:
         """Hide more for the sake of unsafe cells; False if there is nothing left to hide."""
         before = int(self.hidden.sum())
-        if self.layered:
+        if self.demand:
             self._open(unsafe)
             return bool(self.tried.max() <= self.options.rounds)
         cubes = unsafe & (self.tried < _CUBE_ROUNDS)
@@ -292,6 +241,19 @@ class _Work:
             texts += [prefix + ", ".join(f"{k}={v}" for k, v in row.items()) for row in _rows(table, mine)]
         more = int(cells.sum()) - len(texts)
         return "; ".join(texts) + (f"; and {more} more" if more > 0 else "")
+
+    def _start(self, hidden: Flags, witnesses: sp.csr_matrix, *, demand: bool) -> None:
+        self.hidden, self.witnesses, self.demand = hidden.copy(), witnesses, demand
+        self.tried = np.zeros(len(hidden), dtype=np.int32)
+        self.uncovered = np.zeros(len(hidden), dtype=bool)
+
+    def _cubes(self) -> None:
+        """Cubes in every table until what the tables share agrees, and one repair if some cells have none."""
+        wanted = self.first & self.system.protected
+        self._carry([self._suppress(number) for number in range(len(self.tables))], wanted)
+        if self.uncovered.any():
+            verdict, unsafe = self.examine()
+            self.repair(unsafe, verdict)
 
     def _span(self, number: int) -> slice:
         return slice(int(self.ends[number]) - len(self.tables[number].value), int(self.ends[number]))

@@ -10,7 +10,7 @@ from lmi_pipeline.methods.disclosure_interior import interior_moves
 from lmi_pipeline.methods.disclosure_lattice import Dimension, build_lattice
 from lmi_pipeline.methods.disclosure_moves import free_moves
 from lmi_pipeline.methods.disclosure_opening import open_for
-from lmi_pipeline.methods.disclosure_protect import ProtectOptions, protect, system_of
+from lmi_pipeline.methods.disclosure_protect import protect, system_of
 from lmi_pipeline.methods.disclosure_rules import combine, contributor_counts
 
 JOBS = [
@@ -69,7 +69,7 @@ def test_protect_when_levels_are_deep_and_zeros_disclosive_then_all_are_certifie
     assert layered(lattice)
     assert (primary.withheld & (lattice.value == 0)).sum() > 100
 
-    decision = protect(lattice, primary, rng=np.random.default_rng(1), options=ProtectOptions(layered_cells=0))
+    decision = protect(lattice, primary, rng=np.random.default_rng(1))
 
     assert decision.audit.passed
     assert decision.hidden[primary.withheld].all()
@@ -87,8 +87,7 @@ def test_protect_when_one_person_is_a_cell_then_that_person_works_out_no_other()
     lattice, primary = lattice_of(cells), rules(cells)
     alone = (cells["size"] == 1).to_numpy()
     assert alone.sum() > 20
-    options = ProtectOptions(layered_cells=0)
-    decision = protect(lattice, primary, rng=np.random.default_rng(1), singleton=alone, options=options)
+    decision = protect(lattice, primary, rng=np.random.default_rng(1), singleton=alone)
     assert decision.audit.passed
 
 

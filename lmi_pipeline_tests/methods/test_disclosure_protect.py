@@ -9,11 +9,13 @@ from lmi_pipeline.methods.disclosure_audit import attacker_intervals, audit, ver
 from lmi_pipeline.methods.disclosure_insider import known_to_insiders
 from lmi_pipeline.methods.disclosure_lattice import Dimension, build_lattice
 from lmi_pipeline.methods.disclosure_linking import equal_links, same_cells
-from lmi_pipeline.methods.disclosure_protect import protect, system_of
+from lmi_pipeline.methods.disclosure_protect import ProtectOptions, protect, system_of
 from lmi_pipeline.methods.disclosure_published import infer
 from lmi_pipeline.methods.disclosure_rules import combine, contributor_counts, p_percent_rule, reliability_ladder
 from lmi_pipeline.methods.disclosure_system import DisclosureSystem
 from lmi_pipeline_tests.methods.disclosure_tables_of_firms import INDUSTRY_SUMS, REGION_SUMS, firms
+
+DEMAND, CUBES = ProtectOptions(), ProtectOptions(cube_cells=0)
 
 
 def firm_table(seed):
@@ -40,12 +42,13 @@ def ladder(lattice, below):
     return combine(value, [reliability_ladder(value, withhold_below=below, flag_below=10 * below)])
 
 
+@pytest.mark.parametrize("options", [DEMAND, CUBES], ids=["demand", "cubes"])
 @pytest.mark.parametrize("seed", range(6))
-def test_protect_when_concentration_hierarchies_and_singletons_then_no_attacker_comes_closer_than_the_protection(seed):
+def test_protect_when_hierarchies_and_singletons_then_no_attacker_comes_closer_than_the_protection(seed, options):
     lattice, primary, singleton = firm_table(seed)
     assert primary.withheld.sum() >= 3
     assert singleton.any()
-    decision = protect(lattice, primary, rng=np.random.default_rng(1), singleton=singleton)
+    decision = protect(lattice, primary, rng=np.random.default_rng(1), singleton=singleton, options=options)
     assert (decision.hidden >= primary.withheld).all()
     low, high = attacker_intervals(decision.system, np.arange(len(lattice.value)))
     assert (low <= lattice.value - decision.protect_down * (1 - 1e-6) + 1e-6).all()
@@ -139,11 +142,12 @@ def test_linked_tables_when_each_is_safe_alone_then_the_joint_audit_names_the_ce
     assert joint.exposed[secret].all()
 
 
-def test_linked_tables_when_protected_together_then_shared_cells_agree_and_all_is_certified():
+@pytest.mark.parametrize("options", [DEMAND, CUBES], ids=["demand", "cubes"])
+def test_linked_tables_when_protected_together_then_shared_cells_agree_and_all_is_certified(options):
     tables, links = linked()
     value = np.concatenate([table.value for table in tables])
     primary = combine(value, [reliability_ladder(value, withhold_below=220, flag_below=2000)])
-    decision = protect(tables, primary, links=links, rng=np.random.default_rng(1))
+    decision = protect(tables, primary, links=links, rng=np.random.default_rng(1), options=options)
     group = same_cells(links, len(value))
     for cells in np.split(np.argsort(group, kind="stable"), np.flatnonzero(np.diff(np.sort(group))) + 1):
         assert len(set(decision.status[cells])) == 1
