@@ -1,4 +1,4 @@
-"""The gate on one product: what is decided, that its certificates prove it, and that a changed decision is found out."""
+"""The gate on one product: what is decided, that certificates prove it, and that a changed decision is found out."""
 
 import numpy as np
 import pandas as pd
