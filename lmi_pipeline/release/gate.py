@@ -97,7 +97,8 @@ def audits_in_force(lake: Lake) -> list[dict[str, Any]]:
         told = lake.read(product.decision, columns=[column, "audit_id", "status"])
         for (value, audit), rows in told.groupby([column, "audit_id"]):
             counts = {str(status): int(count) for status, count in rows["status"].value_counts().items()}
-            found.append({"audit_id": audit, "product": product.name, "period": str(value), "cells": counts})
+            told_of = {"product": product.name, "table": product.decision, "slice": str(value)}
+            found.append({"audit_id": audit, **told_of, "cells": counts})
     return found
 
 
