@@ -11,6 +11,7 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -175,7 +176,9 @@ class _Work:
         system = self.system.with_hidden(self.hidden)
         violation, size = witness_violations(system, self.witnesses)
         sound = self.witnesses[np.flatnonzero(violation <= _FEASIBLE * np.maximum(size, 1.0))]
-        verdict = audit(system, rng=self.rng, witnesses=sound, options=self.options.audit)
+        # one more cube is cheaper than a programme for each of the last cells
+        options = self.options.audit if self.demand else replace(self.options.audit, each_limit=0)
+        verdict = audit(system, rng=self.rng, witnesses=sound, options=options)
         self.witnesses = verdict.witnesses
         unsafe = system.protected & ~(verdict.certified & ~verdict.exposed)
         if self.options.insiders:
