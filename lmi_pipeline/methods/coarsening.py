@@ -117,10 +117,11 @@ def coarsen(
     loss = _losses(lattice, order, weights, limit)
     shown, plain, wanted = _statuses(lattice, publishable, unflagged, asked)
     ladders = tuple(_ladder(each, frozen=each.name not in order) for each in lattice.dimensions)
+    routes = _routes(ladders, [each.name for each in lattice.dimensions], order, loss)
     search = _Search(
         nodes=lattice.nodes,
         ladders=ladders,
-        routes=_routes(ladders, [each.name for each in lattice.dimensions], order, loss),
+        routes=_open_routes(routes, ladders, lattice.nodes[wanted]),
         index=_Index.of(lattice, shown),
         publishable=shown,
         unflagged=plain,
@@ -279,6 +280,16 @@ def _routes(
     axes = [names.index(name) for name in order]
     nearest = np.lexsort((*slots[:, axes].T, *levels[:, axes].T, levels.sum(axis=1), distance))
     return _Routes(slots[nearest], levels[nearest], distance[nearest])
+
+
+def _open_routes(routes: _Routes, ladders: Sequence[_Ladder], nodes: NDArray[np.int32]) -> _Routes:
+    """Leave out the routes that no cell can take, for it is at the top of a dimension that they go up in."""
+    goes_up = np.column_stack([(each.ancestor[1:, nodes[:, axis]] >= 0).any(0) for axis, each in enumerate(ladders)])
+    kinds = np.unique(goes_up, axis=0)
+    open_to_some = np.zeros(len(routes.distance), dtype=np.bool_)
+    for kind in kinds:
+        open_to_some |= ~(routes.slots[:, ~kind] > 0).any(axis=1)
+    return _Routes(routes.slots[open_to_some], routes.levels[open_to_some], routes.distance[open_to_some])
 
 
 def _offers(search: _Search, cells: NDArray[np.intp]) -> _Offers:
