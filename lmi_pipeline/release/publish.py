@@ -338,6 +338,6 @@ def _move_into_place(building: Path, folder: Path) -> None:
 
 def _input_rows(inputs: pd.DataFrame) -> list[dict[str, Any]]:
     columns = list(INPUT_COLUMNS)
-    told = inputs[columns].assign(retrieved_at=inputs["retrieved_at"].map(lambda instant: instant.isoformat()))
+    told = inputs[columns].assign(retrieved_at=inputs["retrieved_at"].map(str))
     rows = told.astype("object").where(told.notna(), None)
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]

@@ -49,7 +49,7 @@ def inputs():
         {
             "source": ["rti", "lfs"], "layout": ["nationality", "person"], "release": ["2022-05", "2020-01"],
             "period": [None, "2020-01"], "file_name": ["a.xlsx", "b.tab"], "sha256": ["a" * 64, "b" * 64],
-            "licence": ["OGL", "EUL"], "synthetic": ["false", "true"],
+            "licence": ["OGL", "EUL"], "retrieved_at": MADE_AT, "synthetic": ["false", "true"],
         }
     )  # fmt: skip
 
