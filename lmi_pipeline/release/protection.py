@@ -40,7 +40,7 @@ from lmi_pipeline.methods.disclosure_rules import (
 from lmi_pipeline.methods.disclosure_witness import verify_witnesses
 from lmi_pipeline.storage.frames import combine_synthetic
 
-VERSION = "1"
+VERSION = "2"
 SEED = 2010
 KNOWN, REMAINDER, CERTIFIED = "known", "remainder", "certificates_hold"
 
@@ -99,8 +99,11 @@ def decide(product: Product, cells: pd.DataFrame) -> Gate:
     primary = primary_of(product, cells)
     bare = primary.status == WITHHELD
     added = _with_remainders(product, cells, lattice, bare, known) & ~bare
+    asked = np.where(added, _rest_protection(product, cells, lattice.value), 0.0)
     primary = replace(
         primary,
+        protect_down=np.maximum(primary.protect_down, asked),
+        protect_up=np.maximum(primary.protect_up, asked),
         status=np.where(added, WITHHELD, primary.status),
         disclosure=np.where(added, REMAINDER, primary.disclosure),
     )
@@ -206,6 +209,14 @@ def _with_remainders(
     return hidden | widen_remainders(
         lattice, hidden & ~official, count, hiding_cost(lattice), minimum=least, fixed=known | official
     )
+
+
+def _rest_protection(product: Product, cells: pd.DataFrame, value: np.ndarray) -> np.ndarray:
+    """How uncertain a part must be, and the rest of its sum with it: a share of what the fewest make up."""
+    count = cells[product.respondents].to_numpy(float, na_value=np.nan) if product.respondents else np.ones(len(value))
+    limits = catalog.thresholds()
+    part = np.minimum(1.0, limits["contributors"]["withhold_below"] / np.maximum(count, 1.0))
+    return np.asarray(limits["protection"]["share"] * value * np.nan_to_num(part, nan=0.0), float)
 
 
 def _official(product: Product, cells: pd.DataFrame) -> np.ndarray:
