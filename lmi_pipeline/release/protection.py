@@ -291,8 +291,9 @@ def _gate(
     told = cells[key].assign(
         status=status,
         withheld_reason=_told(np.where(known, KNOWN, decision.reason)),
-        protect_down=decision.protect_down,
-        protect_up=decision.protect_up,
+        # A part withheld for a remainder could be shown by itself: nothing is asked of the cell.
+        protect_down=np.where(decision.reason == REMAINDER, 0.0, decision.protect_down),
+        protect_up=np.where(decision.reason == REMAINDER, 0.0, decision.protect_up),
         audit_id=audit_id,
         synthetic=synthetic,
     )
