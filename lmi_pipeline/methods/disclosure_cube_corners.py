@@ -1,5 +1,7 @@
 """Cubes whose corners are leaves: found at random among hidden cells, or by comparing every choice of siblings."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lmi_pipeline.methods.disclosure_cube_space import BoolArray, hidden_lines
@@ -8,7 +10,10 @@ from lmi_pipeline.methods.disclosure_lattice import IntArray
 from lmi_pipeline.methods.tables import FloatArray
 
 _BLOCK = 60_000
+_FIRST = 64
 _SKEWS = 3
+
+_Options = tuple[IntArray, IntArray, FloatArray]
 
 
 def sample_corners(
@@ -89,25 +94,23 @@ def corner_moves(task: Task, cells: IntArray, partner: IntArray) -> Certificate:
     step = _steps(task, cells, partner)
     rise = np.full(len(cells), np.inf)
     fall = task.room[cells].copy()
-    owners, corners, signs = [cells], [cells], [np.ones(len(cells))]
+    owners, corners, signs = [np.arange(len(cells))], [cells], [np.ones(len(cells))]
     for corner in range(1, 2 ** partner.shape[1]):
         chosen, inside = _corner(corner, step, partner)
         at = task.space.at(task.space.number[cells[inside]] + chosen[inside])
         odd = corner.bit_count() % 2
         reach = rise if odd else fall
         reach[inside] = np.minimum(reach[inside], task.room[at])
-        owners.append(cells[inside])
+        owners.append(np.flatnonzero(inside))
         corners.append(at)
         signs.append(np.full(len(at), -1.0 if odd else 1.0))
-    up, down = np.zeros(len(task.up)), np.zeros(len(task.up))
-    up[cells] = amounts(task.up[cells], rise)
-    down[cells] = amounts(task.down[cells], fall)
+    up, down = amounts(task.up[cells], rise), amounts(task.down[cells], fall)
     owner, sign = np.concatenate(owners), np.concatenate(signs)
-    return Certificate(owner, np.concatenate(corners), sign * up[owner], -sign * down[owner])
+    return Certificate(cells[owner], np.concatenate(corners), sign * up[owner], -sign * down[owner])
 
 
 def cheapest_corners(
-    task: Task, price: FloatArray, avoid: BoolArray, cell: int, candidates: int
+    task: Task, price: FloatArray, avoid: BoolArray | None, cell: int, candidates: int
 ) -> tuple[float, Certificate] | None:
     """Compare the cubes through a cell over its siblings; return the price and the moves of the cheapest.
 
@@ -117,7 +120,7 @@ def cheapest_corners(
         The state of the search.
     price : ndarray
         (cells + 1,) price of each corner; infinite where it may not be one.
-    avoid : ndarray of bool
+    avoid : ndarray of bool or None
         (cells + 1,) cells that may not move.
     cell : int
         The cell to protect.
@@ -129,65 +132,106 @@ def cheapest_corners(
     tuple of (float, Certificate) or None
         None if no cube has a finite price.
     """
-    total, partner = ranked_partners(task, price, avoid | ~task.simple, cell, candidates, 1)
+    total, partner = ranked_partners(task, price, avoid, cell, candidates, 1, leaves=True)
     return (float(total[0]), corner_moves(task, np.array([cell]), partner)) if len(total) else None
 
 
 def ranked_partners(
-    task: Task, price: FloatArray, avoid: BoolArray, cell: int, candidates: int, keep: int
+    task: Task,
+    price: FloatArray,
+    avoid: BoolArray | None,
+    cell: int,
+    candidates: int,
+    keep: int,
+    *,
+    leaves: bool = False,
 ) -> tuple[FloatArray, IntArray]:
-    """Return the prices of the cheapest cubes through a cell, and their partner nodes (-1: none in that dimension)."""
+    """Return the prices of the cheapest cubes through a cell, and their partner nodes (-1: none in that dimension).
+
+    With `leaves`, every corner is a leaf that has siblings.
+    """
     axes = np.flatnonzero(task.space.bound[cell])
     none = np.empty(0), np.empty((0, len(task.space.moves)), dtype=np.int64)
     most = candidates if len(axes) < 4 else max(2, int(_BLOCK ** (1 / len(axes))))
-    options = [_siblings(task, price, avoid, cell, int(axis), most) for axis in axes]
+    prices = _Prices(task, price, avoid, leaves)
+    options = [_siblings(prices, cell, int(axis), most) for axis in axes]
     if not all(len(option[0]) for option in options):
         return none
-    total = _block(task, price, avoid, cell, options)
-    flat = total.ravel()
-    if keep == 1:
-        best = np.array([np.argmin(flat)])
-    else:
-        best = np.argpartition(flat, keep)[:keep] if keep < len(flat) else np.arange(len(flat))
-    best = best[np.isfinite(flat[best])]
-    best = best[np.argsort(flat[best], kind="stable")]
-    partner = np.full((len(best), len(task.space.moves)), -1, dtype=np.int64)
-    for axis, option, place in zip(axes, options, np.unravel_index(best, total.shape), strict=True):
+    flat, total = _cheapest_of(prices, cell, options, keep)
+    partner = np.full((len(flat), len(task.space.moves)), -1, dtype=np.int64)
+    shape = [len(option[0]) for option in options]
+    for axis, option, place in zip(axes, options, np.unravel_index(flat, shape), strict=True):
         partner[:, axis] = option[0][place]
-    return flat[best], partner
+    return total, partner
 
 
-def _priced(task: Task, price: FloatArray, avoid: BoolArray, at: IntArray, need: float) -> FloatArray:
-    return np.where((task.room[at] >= need) & ~avoid[at], price[at], np.inf)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prices:
+    """What corners cost: infinite for those that may not be one or cannot move far enough."""
+
+    task: Task
+    price: FloatArray
+    avoid: BoolArray | None
+    leaves: bool
+
+    def of(self, number: IntArray, need: float) -> FloatArray:
+        """Prices of the cells of the given numbers, each to move by `need`."""
+        at = self.task.space.at(number)
+        fine = self.task.room[at] >= need
+        if self.leaves:
+            fine &= self.task.simple[at]
+        if self.avoid is not None:
+            fine &= ~self.avoid[at]
+        return np.where(fine, self.price[at], np.inf)
 
 
-def _siblings(
-    task: Task, price: FloatArray, avoid: BoolArray, cell: int, axis: int, most: int
-) -> tuple[IntArray, IntArray, FloatArray]:
-    space, moves = task.space, task.space.moves[axis]
+def _siblings(prices: _Prices, cell: int, axis: int, most: int) -> _Options:
+    task, space, moves = prices.task, prices.task.space, prices.task.space.moves[axis]
     own = int(space.lattice.nodes[cell, axis])
     node = moves.partners[moves.partner_start[own] : moves.partner_start[own] + moves.partner_count[own]]
     step = (node - own) * space.stride[axis]
-    at = space.at(space.number[cell] + step)
-    cost = _priced(task, price, avoid, at, float(task.up[cell]))
+    cost = prices.of(space.number[cell] + step, float(task.up[cell]))
     kept = np.flatnonzero(np.isfinite(cost))
     if len(kept) > most:
         kept = kept[np.lexsort((-task.popular[axis][node[kept]], cost[kept]))[:most]]
     return node[kept], step[kept], cost[kept]
 
 
-def _block(
-    task: Task, price: FloatArray, avoid: BoolArray, cell: int, options: list[tuple[IntArray, IntArray, FloatArray]]
-) -> FloatArray:
-    many = len(options)
+def _cheapest_of(prices: _Prices, cell: int, options: list[_Options], keep: int) -> tuple[IntArray, FloatArray]:
+    """Return the places of the cheapest cubes in the block of options, and their prices.
+
+    The corner opposite the cell is looked up only where the others leave hope.
+    """
+    near, number = _near_corners(prices, cell, options)
+    need = _need(prices.task, cell, len(options))
+    hopeful = np.flatnonzero(np.isfinite(near))
+    if len(hopeful) > _FIRST + keep:
+        first = hopeful[np.argpartition(near[hopeful], _FIRST + keep)[: _FIRST + keep]]
+        tried = near[first] + prices.of(number[first], need)
+        bound = np.partition(tried, keep - 1)[keep - 1]
+        hopeful = hopeful[near[hopeful] <= bound]
+    total = near[hopeful] + prices.of(number[hopeful], need)
+    best = np.argsort(total, kind="stable")[:keep]
+    best = best[np.isfinite(total[best])]
+    return hopeful[best], total[best]
+
+
+def _near_corners(prices: _Prices, cell: int, options: list[_Options]) -> tuple[FloatArray, IntArray]:
+    """Return the price of every cube less its corner opposite the cell, and the number of that corner, both flat."""
+    own, many = prices.task.space.number[[cell]], len(options)
     shapes = [[-1 if axis == other else 1 for other in range(many)] for axis in range(many)]
-    total = np.zeros([len(option[0]) for option in options])
-    for corner in range(1, 2**many):
+    near = np.zeros([len(option[0]) for option in options])
+    for corner in range(1, 2**many - 1):
         chosen = [axis for axis in range(many) if corner >> axis & 1]
         if len(chosen) == 1:
-            total += options[chosen[0]][2].reshape(shapes[chosen[0]])
+            near += options[chosen[0]][2].reshape(shapes[chosen[0]])
             continue
-        number = task.space.number[cell] + sum(options[axis][1].reshape(shapes[axis]) for axis in chosen)
-        need = task.up[cell] if len(chosen) % 2 else task.down[cell]
-        total += _priced(task, price, avoid, task.space.at(number), float(need))
-    return total
+        number = sum((options[axis][1].reshape(shapes[axis]) for axis in chosen), start=own)
+        near += prices.of(number, _need(prices.task, cell, len(chosen)))
+    far = sum((options[axis][1].reshape(shapes[axis]) for axis in range(many)), start=own)
+    return near.ravel(), np.broadcast_to(far, near.shape).ravel()
+
+
+def _need(task: Task, cell: int, steps: int) -> float:
+    """How far a corner falls at most, so many steps from the cell."""
+    return float(task.up[cell] if steps % 2 else task.down[cell])

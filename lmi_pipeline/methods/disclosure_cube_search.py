@@ -55,30 +55,26 @@ class Search:
 
     def certify(self, cell: int, price: FloatArray, avoid: BoolArray | None = None) -> Found | None:
         """Return the cheapest certificates of one cell that no insider can undo, with their price; None without."""
-        barred = np.zeros_like(self.task.hidden) if avoid is None else avoid
-        first = self._cheapest(cell, price, barred)
-        if first is None or not self._insiders(first[1], cell).any():
-            return None if first is None else (first[0], (first[1],))
+        first = self._cheapest(cell, price, avoid)
+        if first is None:
+            return None
+        insiders = first[1].cells[self.task.insider[first[1].cells] & (first[1].cells != cell)]
+        if not len(insiders):
+            return first[0], (first[1],)
+        barred = np.zeros_like(self.task.hidden) if avoid is None else avoid.copy()
         clean = self._cheapest(cell, price, barred | self.task.insider)
-        other = self._cheapest(cell, price, barred | self._insiders(first[1], cell))
+        barred[insiders] = True
+        other = self._cheapest(cell, price, barred)
         options: list[Found] = [(clean[0], (clean[1],))] if clean else []
         if other:
             cells = np.unique(np.concatenate([first[1].cells, other[1].cells]))
             options.append((float(price[cells].sum()), (first[1], other[1])))
         return min(options, key=lambda found: found[0], default=None)
 
-    def _insiders(self, certificate: Certificate, cell: int) -> BoolArray:
-        """Cells of one contributor that move with the cell."""
-        mask = np.zeros_like(self.task.hidden)
-        mask[certificate.cells] = self.task.insider[certificate.cells]
-        mask[cell] = False
-        return mask
-
-    def _cheapest(self, cell: int, price: FloatArray, avoid: BoolArray) -> tuple[float, Certificate] | None:
+    def _cheapest(self, cell: int, price: FloatArray, avoid: BoolArray | None) -> tuple[float, Certificate] | None:
         if self.task.simple[cell]:
-            found = cheapest_corners(self.task, price, avoid, cell, self.candidates)
-        else:
-            found = cheapest_shares(self.task, price, avoid, cell, self.candidates, _DEPTH)
+            return cheapest_corners(self.task, price, avoid, cell, self.candidates)
+        found = cheapest_shares(self.task, price, avoid, cell, self.candidates, _DEPTH)
         return found if found is not None and sound(self.task, found[1]).all() else None
 
     def refine(self, primary: BoolArray, passes: int) -> None:

@@ -112,7 +112,7 @@ def shares_within(
 
 
 def cheapest_shares(
-    task: Task, price: FloatArray, avoid: BoolArray, cell: int, candidates: int, depth: int
+    task: Task, price: FloatArray, avoid: BoolArray | None, cell: int, candidates: int, depth: int
 ) -> tuple[float, Certificate] | None:
     """Compare cubes of shares through one cell; return the price and the moves of the cheapest, None if there is none.
 
@@ -156,9 +156,11 @@ def _shares_in_order(task: Task, cell: int, shares: _Share, order: IntArray) -> 
     return joined(parts)
 
 
-def _price(share: _Share, price: FloatArray, avoid: BoolArray, cell: int) -> FloatArray:
+def _price(share: _Share, price: FloatArray, avoid: BoolArray | None, cell: int) -> FloatArray:
     known = share.sign != 0
     cost = np.where(known, price[share.cells], 0.0).sum(axis=1)
+    if avoid is None:
+        return np.where(share.valid, cost, np.inf)
     barred = (known & avoid[share.cells] & (share.cells != cell)).any(axis=1)
     return np.where(share.valid & ~barred, cost, np.inf)
 
