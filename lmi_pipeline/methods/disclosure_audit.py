@@ -322,6 +322,7 @@ def _ask(record: _Record, space: MoveSpace, rng: np.random.Generator, options: A
     component, near = space.components(), Neighbourhoods(space.matrix)
     programmes = 0
     for attempt in range(options.witness_rounds):
+        branch = options.witness_branch + attempt // 3
         targets = rng.permutation(np.flatnonzero(record.left[space.cells]))
         targets = targets[: len(targets) // (1 + attempt % 2)]
         groups = groups_of_targets(component, targets, whole=options.whole_component, batch=options.witness_batch)
@@ -329,7 +330,7 @@ def _ask(record: _Record, space: MoveSpace, rng: np.random.Generator, options: A
             if programmes >= options.witness_limit:
                 break
             programmes += 1
-            members = near.around(group, options.witness_branch + attempt // 3, rng) if whole is None else whole
+            members = near.around(group, branch, rng.random(len(space.cells))) if whole is None else whole
             part = space.part(members)
             _ask_group(record, part if attempt else part.both_ways(), space.cells[group], rng, options)
     record.step("witness programmes", examined, 0)

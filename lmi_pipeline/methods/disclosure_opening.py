@@ -6,6 +6,7 @@ move touches are withheld, and the move is the certificate.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import highspy
 import numpy as np
@@ -13,12 +14,14 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from lmi_pipeline.methods.disclosure_programme import run_programme, solver_of
+from lmi_pipeline.methods.disclosure_search import Neighbourhoods
 from lmi_pipeline.methods.disclosure_system import DisclosureSystem
 from lmi_pipeline.methods.tables import FloatArray
 
 Flags = NDArray[np.bool_]
 
 _STEPS = (2, 3, 5, 7, 10)
+_BRANCHES = (4, 8, 16)
 _STRICT = 3
 _MOVED, _MET = 1e-9, 1e-7
 _ALONE = 5.0
@@ -34,6 +37,7 @@ def open_for(
     fixed: Flags,
     still: Flags,
     depth: int = len(_STEPS),
+    sampled: bool = False,
 ) -> tuple[Flags, sp.csr_matrix]:
     """Withhold what lets cells move as far as their protection asks.
 
@@ -51,6 +55,8 @@ def open_for(
         (cells,) cells that a move should not rest on, such as those of one contributor.
     depth : int
         Neighbourhoods tried for each cell, each larger than the one before.
+    sampled : bool
+        Take the cheapest cells around each cell only, instead of all: for large tables.
 
     Returns
     -------
@@ -59,7 +65,7 @@ def open_for(
     moves : csr_matrix
         (moves, cells) certificates found. A cell without one in some direction is left as it was.
     """
-    work = _Opening(system, price, fixed, still, depth)
+    work = _Opening(system, price, fixed, still, (_BRANCHES if sampled else _STEPS)[:depth], sampled)
     found = [move for cell in cells.tolist() for move in work.both(cell)]
     return work.hidden, sp.csr_matrix(sp.vstack([sp.csr_matrix((0, len(price))), *found]))
 
@@ -67,8 +73,16 @@ def open_for(
 class _Opening:
     """Cells are opened one after another, what is open for one being open for the next."""
 
-    def __init__(self, system: DisclosureSystem, price: FloatArray, fixed: Flags, still: Flags, depth: int) -> None:
-        self.depth = depth
+    def __init__(
+        self,
+        system: DisclosureSystem,
+        price: FloatArray,
+        fixed: Flags,
+        still: Flags,
+        sizes: tuple[int, ...],
+        sampled: bool,
+    ) -> None:
+        self.sizes, self.sampled = sizes, sampled
         self.system, self.price, self.fixed, self.still = system, price, fixed, still
         self.hidden = system.hidden.copy()
         self.pattern = abs(system.matrix)
@@ -83,14 +97,14 @@ class _Opening:
 
     def _nearest(self, cell: int, wanted: float) -> sp.csr_matrix | None:
         for strict in (True, False) if self.still.any() else (False,):
-            for steps in _STEPS[: min(self.depth, _STRICT) if strict else self.depth]:
-                move = self._move(cell, wanted, steps, strict)
+            for size in self.sizes[:_STRICT] if strict else self.sizes:
+                move = self._move(cell, wanted, size, strict)
                 if move is not None:
                     return move
         return None
 
-    def _move(self, cell: int, wanted: float, steps: int, strict: bool) -> sp.csr_matrix | None:
-        near = self._around(cell, steps)
+    def _move(self, cell: int, wanted: float, size: int, strict: bool) -> sp.csr_matrix | None:
+        near = self._cheapest(cell, size) if self.sampled else self._around(cell, size)
         near = near[(self.hidden | ~self.fixed)[near] & ~(strict & self.still[near] & (near != cell))]
         dear = np.flatnonzero(~self.hidden[near] | (self.still[near] & (near != cell)))
         unit = abs(wanted)
@@ -131,3 +145,16 @@ class _Opening:
         for _ in range(steps):
             near = (self.beside @ (self.pattern @ near) > 0).astype(float)
         return np.flatnonzero(near)
+
+    def _cheapest(self, cell: int, branch: int) -> NDArray[np.int64]:
+        rank = np.where(self.hidden, 0.0, self.price)[self._open]
+        here = np.searchsorted(self._open, [cell])
+        return np.asarray(self._open[self._crossings.around(here, branch, rank)])
+
+    @cached_property
+    def _open(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.hidden | ~self.fixed)
+
+    @cached_property
+    def _crossings(self) -> Neighbourhoods:
+        return Neighbourhoods(sp.csr_matrix(self.system.matrix[:, self._open]))

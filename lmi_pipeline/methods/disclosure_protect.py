@@ -3,9 +3,9 @@
 Tables are suppressed one by one, with hidden cells carried over to every table that has the same cell, and audited as
 one. Small tables and those of several levels are covered by demand, all together, and their last cells by the cheapest
 move of each. Large ones of one level are covered by cubes, less what nobody needs; cells the audit does not certify get
-another cube, then further cells on the sums they are in, until everything that must be protected is proven safe. What
-fails is tried again with cubes, at last with all of them. If nothing serves, an error names the cells and nothing comes
-out.
+another cube, the last few the cheapest move near them, others further cells on the sums they are in, until everything
+that must be protected is proven safe. What fails is tried again with cubes, at last with all of them. If nothing
+serves, an error names the cells and nothing comes out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from lmi_pipeline.methods.disclosure_rules import NOT_APPLICABLE, WITHHELD, Prim
 from lmi_pipeline.methods.disclosure_system import Link
 from lmi_pipeline.methods.disclosure_thinning import thin
 from lmi_pipeline.methods.disclosure_widening import fewest_moves, widen
-from lmi_pipeline.methods.disclosure_witness import witness_violations
+from lmi_pipeline.methods.disclosure_witness import proven_reach, witness_violations
 
 __all__ = ["Decision", "ProtectOptions", "protect", "system_of"]
 
@@ -43,7 +43,7 @@ Progress = Callable[[str, int, int], None]
 COMPLEMENTARY = "complementary"
 _CUBE_ROUNDS = 2
 _STRETCH, _TIE, _ZERO, _FEW = 1.5, 0.02, 2.0, 200
-_FEASIBLE = 1e-7
+_FEASIBLE, _NEARLY = 1e-7, 1 - 1e-6
 
 
 def protect(
@@ -187,7 +187,7 @@ class _Work:
 
     def repair(self, unsafe: Flags, verdict: Audit) -> bool:
         """Hide more for the sake of unsafe cells; False if there is nothing left to hide."""
-        before = int(self.hidden.sum())
+        before, proofs = int(self.hidden.sum()), self.witnesses.shape[0]
         if self.demand:
             self._open(unsafe)
             return bool(self.tried.max() <= self.options.rounds)
@@ -198,12 +198,14 @@ class _Work:
             self._carry(self._more(cubes), cubes)
             found = cubes & (int(self.hidden.sum()) > before)
         stuck = unsafe & ~(found & ~self.uncovered)
+        if 0 < stuck.sum() <= _FEW:
+            stuck &= ~self._opened(stuck)
         if stuck.any():
             self.hidden = widen(
                 self.system.with_hidden(self.hidden), stuck, also=verdict.exposed, cost=self.cost, fixed=self.fixed,
                 group=self.group,
             )  # fmt: skip
-        return int(self.hidden.sum()) > before
+        return int(self.hidden.sum()) > before or self.witnesses.shape[0] > proofs
 
     def settle(self, verdict: Audit) -> Audit:
         """Publish again what no certificate needs hidden, if everything stays safe."""
@@ -284,6 +286,17 @@ class _Work:
         self.hidden = spread(hidden, self.group)
         self.witnesses = sp.vstack([self.witnesses, moves], format="csr")
         self._demand(1.0)
+
+    def _opened(self, cells: Flags) -> Flags:
+        """Give a few cells the cheapest moves near them; mark those that now have them."""
+        system = self.system.with_hidden(self.hidden)
+        hidden, moves = open_for(
+            system, np.flatnonzero(cells), price=self._price(), fixed=self.fixed, still=self.singleton, sampled=True
+        )
+        self.hidden = spread(hidden, self.group)
+        self.witnesses = sp.vstack([self.witnesses, moves], format="csr")
+        down, up = proven_reach(moves, np.zeros(moves.shape[0]))
+        return np.asarray(cells & (up >= system.protect_up * _NEARLY) & (down >= system.protect_down * _NEARLY))
 
     @property
     def closed(self) -> Flags:

@@ -85,15 +85,16 @@ class Neighbourhoods:
         self._pattern = self._columns.astype(bool).astype(np.float64)
         self._degree = np.diff(self._columns.indptr)
 
-    def around(self, targets: NDArray[np.int64], branch: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    def around(self, targets: NDArray[np.int64], branch: int, rank: FloatArray) -> NDArray[np.int64]:
         """Return the targets and the cells around them, rising.
 
-        First up to `branch` cells on each row of a target, then cells where two rows of those cross, then cells all of
-        whose rows have been met: in a table of three dimensions these are the corners of cubes.
+        First up to `branch` cells of the lowest `rank` on each row of a target, then cells where two rows of those
+        cross, then cells all of whose rows have been met: in a table of three dimensions these are the corners of
+        cubes.
         """
         chosen = np.zeros(self._matrix.shape[1], dtype=bool)
         chosen[targets] = True
-        chosen[_sample_of_rows(self._matrix[self._rows_of(chosen)], branch, rng)] = True
+        chosen[_first_of_rows(self._matrix[self._rows_of(chosen)], branch, rank)] = True
         for crossings in (np.minimum(self._degree, 2), self._degree):
             met = np.zeros(self._matrix.shape[0])
             met[self._rows_of(chosen)] = 1.0
@@ -104,9 +105,9 @@ class Neighbourhoods:
         return np.unique(self._columns[np.flatnonzero(chosen)].indices).astype(np.int64)
 
 
-def _sample_of_rows(rows: sp.csr_matrix, branch: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _first_of_rows(rows: sp.csr_matrix, branch: int, rank: FloatArray) -> NDArray[np.int64]:
     row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    order = np.lexsort((rng.random(rows.nnz), row))
+    order = np.lexsort((rank[rows.indices], row))
     place = np.arange(rows.nnz) - rows.indptr[row]
-    sampled: NDArray[np.int64] = rows.indices[order[place < branch]].astype(np.int64)
-    return sampled
+    first: NDArray[np.int64] = rows.indices[order[place < branch]].astype(np.int64)
+    return first

@@ -40,7 +40,7 @@ from lmi_pipeline.methods.disclosure_rules import (
 from lmi_pipeline.methods.disclosure_witness import verify_witnesses
 from lmi_pipeline.storage.frames import combine_synthetic
 
-VERSION = "2"
+VERSION = "3"
 SEED = 2010
 KNOWN, REMAINDER, CERTIFIED = "known", "remainder", "certificates_hold"
 

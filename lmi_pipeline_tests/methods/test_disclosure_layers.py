@@ -12,6 +12,7 @@ from lmi_pipeline.methods.disclosure_moves import free_moves
 from lmi_pipeline.methods.disclosure_opening import open_for
 from lmi_pipeline.methods.disclosure_protect import protect, system_of
 from lmi_pipeline.methods.disclosure_rules import combine, contributor_counts
+from lmi_pipeline_tests.methods.disclosure_tables import full_table
 
 JOBS = [
     ("all", ["1", "2", "3"]),
@@ -158,3 +159,20 @@ def test_open_for_when_nothing_may_be_opened_then_nothing_is():
     )
     assert (hidden == system.hidden).all()
     assert moves.shape == (0, 9)
+
+
+def test_open_for_when_a_cell_makes_up_a_sum_alone_then_the_sum_moves_with_it():
+    values = np.random.default_rng(3).integers(20, 90, (4, 3, 5)).astype(float)
+    values[0, :, 0] = 0, 5, 0
+    lattice = full_table([[4], [3], [5]], values)
+    system = protected_corner(lattice)
+    zeros = (lattice.value == 0) & ~system.hidden
+    price, nobody = np.ones(len(zeros)), np.zeros(len(zeros), dtype=bool)
+    cells = np.flatnonzero(system.hidden)
+    assert len(cells) == 2
+    hidden, moves = open_for(system, cells, price=price, fixed=zeros, still=nobody, sampled=True)
+    assert hidden.sum() == 8
+    assert not hidden[zeros].any()
+    down, up = verify_witnesses(system.with_hidden(hidden), moves)
+    assert (down >= system.protect_down * (1 - 1e-6))[cells].all()
+    assert (up >= system.protect_up * (1 - 1e-6))[cells].all()
