@@ -22,7 +22,7 @@ class ProtectOptions:
     rounds : int
         Repairs after the first suppression.
     cube_cells : int
-        Cells from which on tables of one level are covered by cubes instead of demand.
+        Cells from which on tables are covered by cubes instead of demand, margins at several levels excepted.
     insiders : bool
         Guard against the only contributor of a cell, too.
     audit : AuditOptions

@@ -10,6 +10,7 @@ Hundepool et al. 2012, chapter 4). It leaves no cell short by its sums one by on
 """
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,6 +29,7 @@ _SWEEPS = (0, 1, 2, 8)
 _SHARE, _FEW = 0.05, 5
 _ENOUGH = 1 - 1e-9
 _UNFIT, _TIE = 1e4, 1e-9
+_CROSSED = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,11 +45,12 @@ class _Entries:
 
 
 def layered(lattice: Lattice) -> bool:
-    """Whether some dimension has more than two levels: a node that is both a sum and part of one."""
-    return any(
+    """Whether a node is both a sum and part of one, and most combinations are absent: margins at several levels."""
+    levels = any(
         {parent for parent, _ in dimension.sums} & {int(child) for _, children in dimension.sums for child in children}
         for dimension in lattice.dimensions
     )
+    return levels and len(lattice.value) < _CROSSED * prod(len(dimension.codes) for dimension in lattice.dimensions)
 
 
 def meet_demand(

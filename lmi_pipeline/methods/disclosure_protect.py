@@ -1,11 +1,11 @@
 """Protection of tables: primary rules, complementary suppression, joint audit, repair; or nothing at all.
 
 Tables are suppressed one by one, with hidden cells carried over to every table that has the same cell, and audited as
-one. Small tables and those of several levels are covered by demand, all together, and their last cells by the cheapest
-move of each. Large ones of one level are covered by cubes, less what nobody needs; cells the audit does not certify get
-another cube, the last few the cheapest move near them, others further cells on the sums they are in, until everything
-that must be protected is proven safe. What fails is tried again with cubes, at last with all of them. If nothing
-serves, an error names the cells and nothing comes out.
+one. Small tables and those made of margins at several levels are covered by demand, all together, and their last cells
+by the cheapest move of each. Large ones that cross everything are covered by cubes, less what nobody needs; cells the
+audit does not certify get another cube, the last few the cheapest move near them, others further cells on the sums they
+are in, until everything that must be protected is proven safe. What fails is tried again with cubes, at last with all
+of them. If nothing serves, an error names the cells and nothing comes out.
 """
 
 from __future__ import annotations

@@ -124,6 +124,11 @@ def protected_corner(lattice):
     return system_of(lattice, found, found.withheld)
 
 
+def test_layered_when_a_table_of_levels_crosses_everything_then_cubes_may_cover_it():
+    assert not layered(full_table([[2, 3], [3], [4]], np.full((5, 3, 4), 9.0)))
+    assert not layered(square([[5, 60], [80, 90]]))
+
+
 @pytest.mark.parametrize("by", ["demand", "programme"])
 def test_complement_when_one_cell_is_withheld_then_a_rectangle_of_four_is(by):
     lattice = square([[5, 60, 70], [80, 90, 50], [40, 30, 20]])
