@@ -185,6 +185,8 @@ def tables_of(product: Product, cells: Table) -> list[Table]:
             title=f"Disclosure decisions: {product.title}",
             description=f"What may be shown of each cell of {product.cells}, why not where not, and under which audit. "
             "The reason never leaves the gate.",
+            method="Rules say which cells are withheld; further ones are withheld so that no withheld cell can be "
+            "worked out from what is shown. An audit of all sums together proves it cell by cell, or nothing is shown.",
             grain=grain,
             key=key,
             columns=(*key, "status", "withheld_reason", "protect_down", "protect_up", "audit_id", "synthetic"),

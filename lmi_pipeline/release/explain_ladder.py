@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,12 +15,18 @@ _TOTALS = ("all", "total", "16+", catalog.UNITED_KINGDOM)
 _PERIOD, _YEAR_MONTH = "period_code", 7
 
 
+def products_behind(path: Iterable[str]) -> list[Product]:
+    """Products of the disclosure gate whose cells or decisions are among the tables of a path."""
+    known = set(path)
+    return [product for product in catalog.products().values() if {product.cells, product.decision} & known]
+
+
 def product_of(table: str, path: Sequence[str]) -> Product | None:
-    """Product of the disclosure gate a mart is of: the one it is made from, else the one of its subject."""
-    products = catalog.products().values()
-    made_from = [product for product in products if {product.cells, product.decision} & set(path)]
-    subject = [product for product in products if product.alternatives.split("__")[0] == table.split("__")[0]]
-    return next(iter([*made_from, *subject]), None)
+    """Product of the disclosure gate a mart is of: the one it is made from; if that is not known, of its subject."""
+    if set(path) - {table}:
+        return next(iter(products_behind(path)), None)
+    subject = [p for p in catalog.products().values() if p.alternatives.split("__")[0] == table.split("__")[0]]
+    return next(iter(subject), None)
 
 
 def alternatives_of(row: Mapping[str, Any], offers: pd.DataFrame) -> list[dict[str, Any]]:

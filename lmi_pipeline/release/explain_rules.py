@@ -42,16 +42,19 @@ def disclosure_of(
     row : mapping
         Row of a servable table, which may name its rules and its audit.
     path : sequence of str
-        The table and the tables behind it.
+        The tables behind the table, and last itself.
     manifest : mapping
-        Manifest of the release: ``rules`` (with their version, and their thresholds unless those of the catalogue
-        are meant) and ``audits`` (each with the tables it is of).
+        Manifest of the release: ``rules`` (with their version, and the thresholds of each table, or of all, unless
+        those of the catalogue are meant) and ``audits`` (each with the tables it is of).
     rules : sequence of str or None
-        Sections of the thresholds that apply; all that are public if that is not known.
+        Sections of the thresholds that apply if the manifest does not say; all that are public if that is not known.
     """
     said: Mapping[str, Any] = manifest.get("rules") or {}
     version = _first([row, said], ("rule_version", "rule_id", "version"))
     audits = [_first([row], ("audit_id",))] if row.get("audit_id") else _audits(row, path, manifest.get("audits") or ())
+    own = (said.get("tables") or {}).get(path[-1])
+    if own is not None:
+        return Disclosure(version, tuple(audits), _rules(own, None))
     thresholds = said.get("thresholds") or {name: said[name] for name in _TEXTS if name in said}
     return Disclosure(version, tuple(audits), _rules(thresholds or catalog.thresholds(), rules))
 
@@ -99,7 +102,7 @@ _TEXTS = {
     "precision": (
         "Figures with a coefficient of variation of up to {precise_up_to} per cent are called precise, up to"
         " {reasonably_precise_up_to} reasonably precise, up to {acceptable_up_to} acceptable; less precise ones are"
-        " not shown."
+        " shown with a warning or not at all."
     ),
     "rounding": "Weighted numbers of people are shown to the nearest {weighted_count_multiple:,}, after the limits.",
 }

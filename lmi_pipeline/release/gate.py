@@ -24,13 +24,15 @@ from lmi_pipeline.quality.results import CheckOutcome, combine
 from lmi_pipeline.quality.rules import run_rules
 from lmi_pipeline.quality.schema_checks import check_schema
 from lmi_pipeline.quality.suites import validate
+from lmi_pipeline.release.explain_ladder import products_behind
+from lmi_pipeline.release.explain_path import path_to
 from lmi_pipeline.release.pointer import home_time, waiting
 from lmi_pipeline.release.protection import CERTIFIED, rules_of
 from lmi_pipeline.release.protection import verify as verify_decision
 from lmi_pipeline.release.publish import publish, versions_of
 from lmi_pipeline.settings import Settings
 from lmi_pipeline.storage.lake import Lake
-from lmi_pipeline.storage.sql import SqlTest, load_tests, run_test
+from lmi_pipeline.storage.sql import SqlModel, SqlTest, load_models, load_tests, run_test
 from lmi_pipeline.storage.vault import Vault
 
 
@@ -102,11 +104,25 @@ def audits_in_force(lake: Lake) -> list[dict[str, Any]]:
     return found
 
 
-def rules_in_force() -> dict[str, Any]:
-    """Rules of every product with their numbers and sources, and their version: a hash."""
-    rules = {name: rules_of(product) for name, product in catalog.products().items()}
-    version = hashlib.sha256(json.dumps(rules, sort_keys=True, default=str).encode()).hexdigest()[:12]
-    return {"version": version, "products": rules}
+def rules_in_force(models: Mapping[str, SqlModel], lineage: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Rules that the numbers of each mart went through, with their numbers and sources, and their version: a hash.
+
+    How far withheld cells are protected is in the version only: it would help an attacker.
+    """
+    products = {name: rules_of(product) for name, product in catalog.products().items()}
+    tables = {
+        name: {section: catalog.thresholds()[section] for section in _sections(model, lineage)}
+        for name, model in models.items()
+        if catalog.table(name).layer == "out"
+    }
+    said = json.dumps([products, tables], sort_keys=True, default=str)
+    return {"version": hashlib.sha256(said.encode()).hexdigest()[:12], "tables": tables}
+
+
+def _sections(model: SqlModel, lineage: Mapping[str, Sequence[str]]) -> list[str]:
+    """Sections of the thresholds behind a mart: those of its products, and those its SQL asks for."""
+    decided = [rule for product in products_behind(path_to(model.name, lineage)) for rule in product.rules]
+    return sorted({*decided, *model.thresholds})
 
 
 def inputs_in_force(lake: Lake, vault: Vault) -> pd.DataFrame:
@@ -192,7 +208,7 @@ def publish_checked(
         embargo=embargo,
         notes=notes,
         lineage=lineage,
-        rules=rules_in_force(),
+        rules=rules_in_force(load_models(settings.project_root / "dbt_like_sql" / "models"), lineage),
         audits=audits_in_force(lake),
         database_reader=settings.database_reader,
     )

@@ -64,6 +64,8 @@ class SqlModel:
         Tables it reads, in order of appearance.
     codelists, hierarchies : tuple of str
         Code lists and hierarchies it reads.
+    thresholds : tuple of str
+        Sections of the thresholds it asks for.
     """
 
     name: str
@@ -73,6 +75,7 @@ class SqlModel:
     refs: tuple[str, ...]
     codelists: tuple[str, ...]
     hierarchies: tuple[str, ...]
+    thresholds: tuple[str, ...]
     outline: str
 
 
@@ -109,6 +112,7 @@ def parse(path: Path) -> SqlModel:
     refs: list[str] = []
     lists: list[str] = []
     ladders: list[str] = []
+    sections: list[str] = []
 
     def ref(table: str) -> str:
         refs.append(catalog.table(table).name)
@@ -124,10 +128,14 @@ def parse(path: Path) -> SqlModel:
         ladders.append(name)
         return f"hierarchy_{name}"
 
+    def param(name: str) -> int | float:
+        sections.append(name.split(".")[0])
+        return _parameter(name)
+
     text = path.read_text(encoding="utf-8")
     macros = FileSystemLoader(next((p / "macros" for p in path.parents if (p / "macros").is_dir()), path.parent))
     engine = Environment(undefined=StrictUndefined, autoescape=False, loader=macros)  # noqa: S701 - SQL, not HTML
-    names = {"ref": ref, "codelist": codelist, "hierarchy": hierarchy, "total": _total, "param": _parameter}
+    names = {"ref": ref, "codelist": codelist, "hierarchy": hierarchy, "total": _total, "param": param}
     facts = {"united_kingdom": catalog.UNITED_KINGDOM, "newest_vintage": catalog.newest_vintage()}
     try:
         template = engine.from_string(text)
@@ -135,8 +143,8 @@ def parse(path: Path) -> SqlModel:
         sql = template.render(**names, **facts, outline=False)
     except (TemplateError, SchemaError) as error:
         raise SchemaError(f"{path.name}: {error}") from error
-    first = [tuple(dict.fromkeys(found)) for found in (refs, lists, ladders)]
-    return SqlModel(path.stem, path, text, sql, first[0], first[1], first[2], outline)
+    first = [tuple(dict.fromkeys(found)) for found in (refs, lists, ladders, sections)]
+    return SqlModel(path.stem, path, text, sql, first[0], first[1], first[2], first[3], outline)
 
 
 def _total(name: str) -> str:

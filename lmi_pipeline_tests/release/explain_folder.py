@@ -13,7 +13,8 @@ from lmi_pipeline.storage.frames import to_arrow
 
 MART = "out_population__quarterly_birth_group"
 LINEAGE = {
-    MART: ["est_population__quarterly_control"],
+    MART: ["est_population__quarterly_control", "est_population__quarterly_lattice_decision"],
+    "est_population__quarterly_lattice_decision": ["est_population__quarterly_control"],
     "est_population__quarterly_control": ["est_rti__quarterly_growth", "est_population__quarterly_stock"],
     "est_rti__quarterly_growth": ["core_rti__monthly_employees"],
     "est_population__quarterly_stock": ["core_lfs__quarterly_person"],

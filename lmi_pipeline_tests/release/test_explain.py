@@ -226,6 +226,14 @@ def test_rules_when_their_thresholds_are_in_the_release_then_those(tmp_path, nes
     assert "fewer than 10" not in text
 
 
+def test_rules_when_the_release_names_those_of_the_table_then_no_others(tmp_path):
+    precision = catalog.thresholds()["precision"]
+    rules = {"version": "v", "tables": {MART: {"precision": precision}, PAY: {"rounding": {}}}}
+    text = flat(section(render(explained(tmp_path, rules=rules)), "Disclosure control"))
+    assert "up to 20 acceptable" in text
+    assert not [word for word in ("below 1,000", "fewer than 10", "nearest 1,000") if word in text]
+
+
 @pytest.fixture
 def pay(tmp_path, monkeypatch):
     """Explain a row of a mart of pay with intervals; keywords replace columns."""

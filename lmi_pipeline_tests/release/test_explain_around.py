@@ -146,5 +146,10 @@ def test_product_when_made_from_its_cells_or_of_its_subject_then_its_ladder(tabl
     assert product_of(table, path).alternatives == expected
 
 
+def test_product_when_made_from_other_tables_then_no_ladder_of_its_subject():
+    path = ("core_ashe__yearly_published", "est_pay__yearly_unit_group", "out_pay__yearly_unit_group")
+    assert product_of("out_pay__yearly_unit_group", path) is None
+
+
 def test_product_when_of_no_subject_then_none():
     assert product_of("out_vacancies__monthly_x", ("core_lfs__quarterly_person",)) is None

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from lmi_pipeline.errors import ReleaseError
 from lmi_pipeline.release import gate
 from lmi_pipeline.release.pointer import current_release, list_releases
 from lmi_pipeline.settings import Settings
+from lmi_pipeline.storage.sql import load_models
 from lmi_pipeline.storage.vault import Vault
 from lmi_pipeline_tests.release.conftest import MADE_AT, MART, mart_rows
 
@@ -165,3 +167,27 @@ def test_git_revision_then_commit_and_whether_it_was_changed(tmp_path):
     assert len(clean) == 40
     (tmp_path / "a").write_text("b", encoding="utf-8")
     assert gate.git_revision(tmp_path) == f"{clean}-dirty"
+
+
+def test_rules_when_a_mart_is_made_from_a_product_then_its_rules_and_those_of_its_sql_and_no_protection(real_models):
+    lineage = {MART: ["est_population__quarterly_lattice_decision"], "out_pay__yearly_unit_group": []}
+    found = gate.rules_in_force(real_models, lineage)
+    assert set(found["tables"][MART]) == {"reliability", "rounding"}
+    assert set(found["tables"]["out_pay__yearly_unit_group"]) == {"precision"}
+    assert "protection" not in json.dumps(found["tables"])
+    assert "est_population__quarterly_lattice" not in found["tables"]
+
+
+@pytest.mark.parametrize("name", ["reliability", "protection"])
+def test_rules_when_a_threshold_changes_then_another_version(real_models, monkeypatch, name):
+    before = gate.rules_in_force(real_models, {})["version"]
+    limits = catalog.thresholds()
+    first = next(key for key, value in limits[name].items() if isinstance(value, int | float))
+    changed = {**limits, name: {**limits[name], first: limits[name][first] + 1}}
+    monkeypatch.setattr(catalog, "thresholds", lambda: changed)
+    assert gate.rules_in_force(real_models, {})["version"] != before
+
+
+@pytest.fixture(scope="module")
+def real_models():
+    return load_models(Path(__file__).parents[2] / "dbt_like_sql" / "models")

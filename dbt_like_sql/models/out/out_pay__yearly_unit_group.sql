@@ -1,4 +1,5 @@
--- Mean pay of unit groups with 80 % intervals, from published tables alone; imprecise ones are flagged or withheld.
+-- Mean pay of unit groups, estimated with 80 % intervals from published tables alone, beside what was published; imprecise ones
+-- are flagged or withheld.
 {% from "serving.sql" import rounded, shown %}
 with graded as (
     select
@@ -26,10 +27,10 @@ select
     sex,
     working_pattern,
     occupation_code,
-    {% for column in ["pay_estimate", "interval_low", "interval_high"] %}
+    {% for column in ["pay_estimate", "interval_low", "interval_high", "published_mean"] %}
     {{ shown("status", "round(" ~ column ~ ", case pay_basis when 'hourly' then 2 when 'hours' then 1 else 0 end)") }} as {{ column }},
     {% endfor %}
     status,
-    not is_published as is_modelled,
+    true as is_modelled,
     synthetic
 from decided
