@@ -4,8 +4,8 @@ Tables are suppressed one by one, with hidden cells carried over to every table 
 one. Small tables and those made of margins at several levels are covered by demand, all together, and their last cells
 by the cheapest move of each. Large ones that cross everything are covered by cubes, less what nobody needs; cells the
 audit does not certify get another cube, the last few the cheapest move near them, others further cells on the sums they
-are in, until everything that must be protected is proven safe. What fails is tried again with cubes, at last with all
-of them. If nothing serves, an error names the cells and nothing comes out.
+are in, until everything that must be protected is proven safe. What fails is tried again with all cubes, and the other
+way, but large margins not by cubes. If nothing serves, an error names the cells and nothing comes out.
 """
 
 from __future__ import annotations
@@ -157,11 +157,21 @@ class _Work:
     def covers(self) -> Iterator[None]:
         """First suppressions of all tables, one after another until one of them serves."""
         if self.demand:
-            self._demand(1.0)
-            yield
-            if self.large:
-                return
-            self._start(self.first, self.witnesses[:0], demand=False)
+            yield from self._by_demand()
+            if not self.large:
+                yield from self._by_cubes()
+        else:
+            yield from self._by_cubes()
+            yield from self._by_demand()
+
+    def _by_demand(self) -> Iterator[None]:
+        self._start(self.first, self.witnesses[:0], demand=True)
+        self._demand(1.0)
+        yield
+
+    def _by_cubes(self) -> Iterator[None]:
+        """All cubes less what nobody needs, then all of them."""
+        self._start(self.first, self.witnesses[:0], demand=False)
         self._cubes()
         whole, moves = self.hidden, self.witnesses
         less = spread(thin(self.system.with_hidden(whole), whole & ~self.first, self.cost, rng=self.rng), self.group)
