@@ -6,7 +6,7 @@ move touches are withheld, and the move is the certificate.
 """
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 import highspy
 import numpy as np
@@ -21,7 +21,7 @@ from lmi_pipeline.methods.tables import FloatArray
 Flags = NDArray[np.bool_]
 
 _STEPS = (2, 3, 5, 7, 10)
-_BRANCHES = (4, 8, 16)
+_BRANCHES = ((4, 1), (8, 1), (16, 1), (4, 3), (8, 3), (16, 3))
 _STRICT = 3
 _MOVED, _MET = 1e-9, 1e-7
 _ALONE = 5.0
@@ -54,7 +54,7 @@ def open_for(
     still : ndarray of bool
         (cells,) cells that a move should not rest on, such as those of one contributor.
     depth : int
-        Neighbourhoods tried for each cell, each larger than the one before.
+        Neighbourhoods tried for each cell, each larger than the one before; all there are if sampled.
     sampled : bool
         Take the cheapest cells around each cell only, instead of all: for large tables.
 
@@ -65,7 +65,7 @@ def open_for(
     moves : csr_matrix
         (moves, cells) certificates found. A cell without one in some direction is left as it was.
     """
-    work = _Opening(system, price, fixed, still, (_BRANCHES if sampled else _STEPS)[:depth], sampled)
+    work = _Opening(system, price, fixed, still, depth, sampled)
     found = [move for cell in cells.tolist() for move in work.both(cell)]
     return work.hidden, sp.csr_matrix(sp.vstack([sp.csr_matrix((0, len(price))), *found]))
 
@@ -79,10 +79,12 @@ class _Opening:
         price: FloatArray,
         fixed: Flags,
         still: Flags,
-        sizes: tuple[int, ...],
+        depth: int,
         sampled: bool,
     ) -> None:
-        self.sizes, self.sampled = sizes, sampled
+        everything = [partial(self._around, steps=steps) for steps in _STEPS[:depth]]
+        cheapest = [partial(self._cheapest, branch=branch, hops=hops) for branch, hops in _BRANCHES]
+        self.neighbourhoods = cheapest if sampled else everything
         self.system, self.price, self.fixed, self.still = system, price, fixed, still
         self.hidden = system.hidden.copy()
         self.pattern = abs(system.matrix)
@@ -97,14 +99,13 @@ class _Opening:
 
     def _nearest(self, cell: int, wanted: float) -> sp.csr_matrix | None:
         for strict in (True, False) if self.still.any() else (False,):
-            for size in self.sizes[:_STRICT] if strict else self.sizes:
-                move = self._move(cell, wanted, size, strict)
+            for near in self.neighbourhoods[:_STRICT] if strict else self.neighbourhoods:
+                move = self._move(cell, near(cell), wanted, strict)
                 if move is not None:
                     return move
         return None
 
-    def _move(self, cell: int, wanted: float, size: int, strict: bool) -> sp.csr_matrix | None:
-        near = self._cheapest(cell, size) if self.sampled else self._around(cell, size)
+    def _move(self, cell: int, near: NDArray[np.int64], wanted: float, strict: bool) -> sp.csr_matrix | None:
         near = near[(self.hidden | ~self.fixed)[near] & ~(strict & self.still[near] & (near != cell))]
         dear = np.flatnonzero(~self.hidden[near] | (self.still[near] & (near != cell)))
         unit = abs(wanted)
@@ -146,10 +147,10 @@ class _Opening:
             near = (self.beside @ (self.pattern @ near) > 0).astype(float)
         return np.flatnonzero(near)
 
-    def _cheapest(self, cell: int, branch: int) -> NDArray[np.int64]:
+    def _cheapest(self, cell: int, branch: int, hops: int) -> NDArray[np.int64]:
         rank = np.where(self.hidden, 0.0, self.price)[self._open]
         here = np.searchsorted(self._open, [cell])
-        return np.asarray(self._open[self._crossings.around(here, branch, rank)])
+        return np.asarray(self._open[self._crossings.around(here, branch, rank, hops)])
 
     @cached_property
     def _open(self) -> NDArray[np.int64]:

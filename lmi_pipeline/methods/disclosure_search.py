@@ -85,21 +85,29 @@ class Neighbourhoods:
         self._pattern = self._columns.astype(bool).astype(np.float64)
         self._degree = np.diff(self._columns.indptr)
 
-    def around(self, targets: NDArray[np.int64], branch: int, rank: FloatArray) -> NDArray[np.int64]:
+    def around(self, targets: NDArray[np.int64], branch: int, rank: FloatArray, hops: int = 1) -> NDArray[np.int64]:
         """Return the targets and the cells around them, rising.
 
         First up to `branch` cells of the lowest `rank` on each row of a target, then cells where two rows of those
         cross, then cells all of whose rows have been met: in a table of three dimensions these are the corners of
-        cubes.
+        cubes. Each further hop does so from rows on which one cell is alone, for moves that pass through sums.
         """
         chosen = np.zeros(self._matrix.shape[1], dtype=bool)
         chosen[targets] = True
         chosen[_first_of_rows(self._matrix[self._rows_of(chosen)], branch, rank)] = True
-        for crossings in (np.minimum(self._degree, 2), self._degree):
-            met = np.zeros(self._matrix.shape[0])
-            met[self._rows_of(chosen)] = 1.0
-            chosen |= (self._pattern @ met >= crossings) & (self._degree > 0)
+        self._cross(chosen, np.minimum(self._degree, 2))
+        self._cross(chosen, self._degree)
+        for _ in range(hops - 1):
+            alone = np.flatnonzero(self._pattern.T @ chosen.astype(float) == 1)
+            chosen[_first_of_rows(self._matrix[alone], branch, rank)] = True
+            self._cross(chosen, self._degree)
         return np.flatnonzero(chosen)
+
+    def _cross(self, chosen: NDArray[np.bool_], crossings: NDArray[np.int32]) -> None:
+        """Choose cells so many of whose rows have been met."""
+        met = np.zeros(self._matrix.shape[0])
+        met[self._rows_of(chosen)] = 1.0
+        chosen |= (self._pattern @ met >= crossings) & (self._degree > 0)
 
     def _rows_of(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.unique(self._columns[np.flatnonzero(chosen)].indices).astype(np.int64)
