@@ -1,8 +1,11 @@
 """Fixtures every test may use."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from lmi_pipeline_tests.pipeline import Pipeline
@@ -22,13 +25,41 @@ def real_data() -> Path:
     return REAL_DATA
 
 
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """The whole graph, synthetic, a few quarters around the base quarter, built and published once.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what builds the whole graph first and what needs a copy of it last, so that no worker waits for another."""
+    order = {"built": 0, "built_copy": 2}
+    items.sort(key=lambda item: order.get(next((mark.args[0] for mark in item.iter_markers("xdist_group")), ""), 1))
 
-    Tests of it are in the xdist group "built".
-    """
-    pipeline = Pipeline(tmp_path_factory.mktemp("built"))
-    result = pipeline.run("run", "--all", "--from", FIRST, "--to", LAST, "--json")
-    assert result.exit_code == 0, result.output
-    return pipeline
+
+def _build_once(folder: Path) -> None:
+    """Build the whole graph, and a copy beside it, if no worker has."""
+    with FileLock(folder / "built.lock"):
+        if (folder / "copy").exists():
+            return
+        if (folder / "built").exists():
+            pytest.fail("the whole graph could not be built; see the test that tried first")
+        result = Pipeline(folder / "built").run("run", "--all", "--from", FIRST, "--to", LAST, "--json")
+        assert result.exit_code == 0, result.output
+        shutil.copytree(folder / "built", folder / "copying", symlinks=True)
+        (folder / "copying").rename(folder / "copy")
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the whole graph, synthetic, a few quarters around the base quarter, built and published once."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    _build_once(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(built_once: Path) -> Pipeline:
+    """The whole graph, for tests in the xdist group "built"."""
+    return Pipeline(built_once / "built")
+
+
+@pytest.fixture(scope="session")
+def built_copy(built_once: Path) -> Pipeline:
+    """The whole graph as it was when it was new, for tests in the xdist group "built_copy"."""
+    return Pipeline(built_once / "copy")

@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from lmi_pipeline import catalog
 
-pytestmark = pytest.mark.xdist_group("built")
+pytestmark = pytest.mark.xdist_group("built_copy")
 
 WEIGHT, GROWTH = "est_lfs__quarterly_weight", "est_rti__quarterly_growth"
 PAYROLLS, CELL = "core_rti__monthly_employees", "est_population__quarterly_cell"
@@ -23,11 +23,11 @@ WEIGHT_TABLES = tuple(dataset.table for dataset in catalog.weighting_datasets().
 
 
 @pytest.fixture
-def other(built, tmp_path):
+def other(built_copy, tmp_path):
     """A copy of the built pipeline that may be changed; received files are shared, as nothing writes them."""
-    pipeline = dataclasses.replace(built, data=tmp_path / "data")
-    shutil.copytree(built.data / "lake", pipeline.data / "lake")
-    (pipeline.data / "vault").symlink_to(built.data / "vault")
+    pipeline = dataclasses.replace(built_copy, data=tmp_path / "data")
+    shutil.copytree(built_copy.data / "lake", pipeline.data / "lake")
+    (pipeline.data / "vault").symlink_to(built_copy.data / "vault")
     return pipeline
 
 
@@ -99,16 +99,16 @@ def test_run_when_a_quarter_of_rti_is_missing_then_the_others_are_written_and_it
     same(lake.read(WEIGHT), before)
 
 
-def test_backfill_when_dry_run_then_all_of_the_vintage_and_of_no_other(built):
-    versions = {name: built.lake.version(name) for name in built.lake.tables()}
-    result = built.run("backfill", "--vintage", "pwt22", "--from", "2020-01", "--dry-run", "--json")
+def test_backfill_when_dry_run_then_all_of_the_vintage_and_of_no_other(built_copy):
+    versions = {name: built_copy.lake.version(name) for name in built_copy.lake.tables()}
+    result = built_copy.run("backfill", "--vintage", "pwt22", "--from", "2020-01", "--dry-run", "--json")
     plan = json.loads(result.stdout)["assets"]
     wanted = {f"{table}_pwt22" for table in (*WEIGHT_TABLES, "est_lfs__quarterly_estimate")}
     wanted |= {f"est_population__quarterly_{kind}_pwt22" for kind in ("control", "cell", "tenure")}
     assert wanted <= set(plan)
     vintages = [f"_{name}" for name in catalog.weight_vintages() if name != "pwt22"]
     assert not [name for name in plan if name.endswith(tuple(vintages))]
-    assert {name: built.lake.version(name) for name in built.lake.tables()} == versions
+    assert {name: built_copy.lake.version(name) for name in built_copy.lake.tables()} == versions
 
 
 def test_backfill_when_payrolls_are_restated_then_the_vintage_follows_and_others_stay(other):
