@@ -2,7 +2,7 @@
 select published.year
 from {{ ref('out_pay__yearly_cell') }} as published
 left join {{ ref('est_pay__yearly_lattice_decision') }} as decision
-    using (year, working_pattern, occupation_code, industry_group, area_code, sex, qualification_code)
+    using ({{ key_of("est_pay__yearly_lattice") | join(", ") }})
 where decision.status is distinct from published.status
     or (decision.status in ('ok', 'small_sample')) != (published.job_count is not null)
     or (decision.status in ('ok', 'small_sample')) != (published.mean_weekly_pay_gbp is not null)

@@ -2,10 +2,10 @@
 
 A model is one SELECT that makes one catalogued table; a test is one SELECT of failing rows, of which
 only the count leaves. ``{{ ref('table') }}`` names another table, ``{{ codelist('name') }}`` a code list,
-``{{ hierarchy('name') }}`` the leaves of a hierarchy beside their ancestors (with ``{{ total('name') }}``)
-and ``{{ param('reliability.withhold_below') }}`` a threshold of the catalogue. Macros are imported from the
-files of ``macros/``. A SELECT sees the tables it names so and nothing else: no file, no network, no variable
-of the program.
+``{{ hierarchy('name') }}`` the leaves of a hierarchy beside their ancestors (with ``{{ total('name') }}``),
+``{{ key_of('table') }}`` the columns of a key and ``{{ param('reliability.withhold_below') }}`` a threshold of the
+catalogue. Macros are imported from the files of ``macros/``. A SELECT sees the tables it names so and nothing
+else: no file, no network, no variable of the program.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def parse(path: Path) -> SqlModel:
     text = path.read_text(encoding="utf-8")
     macros = FileSystemLoader(next((p / "macros" for p in path.parents if (p / "macros").is_dir()), path.parent))
     engine = Environment(undefined=StrictUndefined, autoescape=False, loader=macros)  # noqa: S701 - SQL, not HTML
-    names = {"ref": ref, "codelist": codelist, "hierarchy": hierarchy, "total": _total, "param": param}
+    names = {"ref": ref, "codelist": codelist, "hierarchy": hierarchy, "total": _total, "param": param, "key_of": _key}
     facts = {"united_kingdom": catalog.UNITED_KINGDOM, "newest_vintage": catalog.newest_vintage()}
     try:
         template = engine.from_string(text)
@@ -145,6 +145,10 @@ def parse(path: Path) -> SqlModel:
         raise SchemaError(f"{path.name}: {error}") from error
     first = [tuple(dict.fromkeys(found)) for found in (refs, lists, ladders, sections)]
     return SqlModel(path.stem, path, text, sql, first[0], first[1], first[2], first[3], outline)
+
+
+def _key(table: str) -> list[str]:
+    return list(catalog.table(table).key)
 
 
 def _total(name: str) -> str:

@@ -280,6 +280,16 @@ class TestFiles:
         with pytest.raises(SchemaError, match="reads raw_rti__published_cell"):
             load_models(tmp_path / "models")
 
+    def test_parse_when_template_names_things_then_filled_in_and_noted(self, model):
+        made = model(
+            f"""select '{{{{ total("birth") }}}}', {{{{ param("reliability.flag_below") }}}}
+            from {{{{ hierarchy("birth") }}}} join {{{{ ref("{DECISION}") }}}}
+            using ({{{{ key_of("{DECISION}") | join(", ") }}}})"""
+        )
+        assert "using (quarter, area_code, birth_group)" in made.sql
+        assert "10000" in made.sql
+        assert (made.refs, made.hierarchies, made.thresholds) == ((DECISION,), ("birth",), ("reliability",))
+
     @pytest.mark.parametrize(
         ("text", "message"),
         [

@@ -14,8 +14,7 @@ select
     cell.synthetic
 from {{ ref('est_lfs__yearly_lattice_decision') }} as decision
 inner join {{ ref('est_lfs__yearly_lattice') }} as cell
-    using (year, period_code, labour_status, occupation_code, industry_group, area_code, sex, work_status, qualification_code, age_code,
-        birth_group)
+    using ({{ key_of("est_lfs__yearly_lattice") | join(", ") }})
 where labour_status = 'employed'
     and period_code = cast(year as varchar)
     and age_code = '{{ total("age") }}'

@@ -6,8 +6,7 @@ with cell as (
         cast(year as varchar) as this_year
     from {{ ref('est_lfs__yearly_lattice') }} as cell
     inner join {{ ref('est_lfs__yearly_lattice_decision') }} as decision
-        using (year, period_code, labour_status, occupation_code, industry_group, area_code, sex, work_status, qualification_code,
-            age_code, birth_group)
+        using ({{ key_of("est_lfs__yearly_lattice") | join(", ") }})
     where work_status = '{{ total("work_status") }}'
         and industry_group = '{{ total("industry") }}'
         and age_code = '{{ total("age") }}'

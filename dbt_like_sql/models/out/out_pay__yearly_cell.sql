@@ -16,4 +16,4 @@ select
     cell.synthetic
 from {{ ref('est_pay__yearly_lattice_decision') }} as decision
 inner join {{ ref('est_pay__yearly_lattice') }} as cell
-    using (year, working_pattern, occupation_code, industry_group, area_code, sex, qualification_code)
+    using ({{ key_of("est_pay__yearly_lattice") | join(", ") }})

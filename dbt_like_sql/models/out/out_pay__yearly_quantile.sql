@@ -1,30 +1,35 @@
 -- Deciles and quartiles of predicted weekly pay, where the cell may be shown and there are jobs enough on both sides.
 {% from "serving.sql" import rounded, shown %}
-with graded as (
+with cell as (
+    select
+        year,
+        working_pattern,
+        occupation_code,
+        area_code,
+        lattice.respondent_count,
+        decision.status
+    from {{ ref('est_pay__yearly_lattice_decision') }} as decision
+    inner join {{ ref('est_pay__yearly_lattice') }} as lattice
+        using ({{ key_of("est_pay__yearly_lattice") | join(", ") }})
+    where industry_group = '{{ total("industry") }}'
+        and sex = '{{ total("sex") }}'
+        and qualification_code = '{{ total("qualification_9") }}'
+),
+
+graded as (
     select
         quantile.*,
         case
             when least(quantile.quantile_percent, 100 - quantile.quantile_percent) / 100.0 * cell.respondent_count
                 < {{ param('contributors.withhold_below') }} then 'withheld'
-            else decision.status
+            else cell.status
         end as status
     from {{ ref('est_pay__yearly_quantile') }} as quantile
-    inner join {{ ref('est_pay__yearly_lattice_decision') }} as decision
-        on quantile.year = decision.year
-            and quantile.working_pattern = decision.working_pattern
-            and quantile.soc2010_code = decision.occupation_code
-            and quantile.area_code = decision.area_code
-            and decision.industry_group = '{{ total("industry") }}'
-            and decision.sex = '{{ total("sex") }}'
-            and decision.qualification_code = '{{ total("qualification_9") }}'
-    inner join {{ ref('est_pay__yearly_lattice') }} as cell
-        on decision.year = cell.year
-            and decision.working_pattern = cell.working_pattern
-            and decision.occupation_code = cell.occupation_code
-            and decision.area_code = cell.area_code
-            and decision.industry_group = cell.industry_group
-            and decision.sex = cell.sex
-            and decision.qualification_code = cell.qualification_code
+    inner join cell
+        on quantile.year = cell.year
+            and quantile.working_pattern = cell.working_pattern
+            and quantile.soc2010_code = cell.occupation_code
+            and quantile.area_code = cell.area_code
 )
 
 select
