@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+UV     := uv>=0.9,<1
+LOCKED := --no-deps --require-hashes -r requirements.lock
 SCALE  ?= small
 FROM   ?= 2018-04
 TO     ?= 2020-10
@@ -19,9 +21,10 @@ help:  ## show this list
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: call make PYTHON=/path/to/python3")'
-	@echo "Setting up $(VENV) (once; a minute or two) ..."
+	@echo "Setting up $(VENV) (once; a minute or so) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet '$(UV)' && $(BIN)/uv pip install --quiet --python $(BIN)/python $(LOCKED) \
+		|| { echo "Not with uv; trying pip, which takes longer ..."; $(BIN)/pip install --quiet $(LOCKED); }
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -50,7 +53,7 @@ format: $(STAMP)  ## put the code in the house format
 	@$(BIN)/ruff check --fix .
 
 lock: $(STAMP)  ## resolve the dependencies anew into requirements.lock
-	@$(BIN)/pip install --quiet uv
+	@$(BIN)/pip install --quiet '$(UV)'
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --generate-hashes --quiet --custom-compile-command "make lock" -o requirements.lock
 
 clean:  ## remove everything made at run time (not the virtual environment)
