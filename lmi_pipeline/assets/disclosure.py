@@ -43,10 +43,20 @@ def _gate_asset(product: Product) -> dg.AssetsDefinition:
             return gate.decision
 
         parts = [Part(value, fingerprint_of(product, frame), make) for value, frame in cells.items()]
-        result = slices_result(context, product.decision, parts, decisions=dg.MetadataValue.json(counts))
-        return result._replace(check_results=[*result.check_results, _certified(workspace.lake, product, cells)])
+        result = slices_result(context, product.decision, parts)
+        return result._replace(
+            metadata={**(result.metadata or {}), "decisions": _counted(column, counts)},
+            check_results=[*result.check_results, _certified(workspace.lake, product, cells)],
+        )
 
     return decision
+
+
+def _counted(column: str, counts: dict[str, dict[str, int]]) -> dg.MetadataValue:
+    """Table of the cells of each slice that was decided on, by status."""
+    if not counts:
+        return dg.MetadataValue.text("nothing has changed: the decisions stand")
+    return dg.MetadataValue.table([dg.TableRecord({column: value, **each}) for value, each in counts.items()])
 
 
 def _write_beside(lake: Lake, product: Product, gate: Gate, slice_: dict[str, str]) -> None:
