@@ -48,8 +48,8 @@ class AuditOptions:
     projections, projection_iterations
         Rounds of projected moves and iterations of each; a round is made only if more than `whole_component` cells
         are connected, for programmes do better below.
-    interior_rounds, interior_least
-        Moves from the inside, and undecided cells from which on they are tried.
+    interior_rounds, interior_least, interior_rows
+        Moves from the inside, undecided cells from which on they are tried, and rows up to which: they are factorised.
     witness_rounds, witness_limit, witness_batch, witness_branch
         Rounds of witness programmes, programmes in all, and in a large component cells asked for by one and cells
         taken from each of their rows in the first rounds.
@@ -71,6 +71,7 @@ class AuditOptions:
     projection_iterations: int = 200
     interior_rounds: int = 16
     interior_least: int = 1000
+    interior_rows: int = 100_000
     witness_rounds: int = 12
     witness_limit: int = 300
     witness_batch: int = 20
@@ -308,6 +309,8 @@ def _from_inside(record: _Record, space: MoveSpace, rng: np.random.Generator, op
     component = space.components()
     members = np.flatnonzero(np.isin(component, component[record.left[space.cells]]))
     part, system = space.part(members), record.system
+    if len(part.row_lower) > options.interior_rows:
+        return
     open_cells = record.left[part.cells]
     down, up = (np.where(open_cells, side[part.cells], 0.0) for side in (system.protect_down, system.protect_up))
     for move in interior_moves(part, down, up, rng=rng, rounds=options.interior_rounds):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmi_pipeline.methods.disclosure_audit import attacker_intervals, verify_witnesses
+from lmi_pipeline.methods.disclosure_audit import AuditOptions, attacker_intervals, audit, verify_witnesses
 from lmi_pipeline.methods.disclosure_demand import layered, meet_demand
 from lmi_pipeline.methods.disclosure_interior import interior_moves
 from lmi_pipeline.methods.disclosure_lattice import Dimension, build_lattice
@@ -107,6 +107,20 @@ def test_interior_moves_when_zeros_are_withheld_then_every_move_is_possible_and_
     assert (moves >= space.lower - 1e-6).all()
     reached = (moves.max(axis=0) >= up * (1 - 1e-6)) & (-moves.min(axis=0) >= down * (1 - 1e-6))
     assert reached[(down > 0) | (up > 0)].mean() > 0.6
+
+
+@pytest.mark.parametrize(("rows", "tried"), [(100_000, True), (10, False)])
+def test_audit_when_there_are_too_many_rows_to_factorise_then_nothing_is_asked_from_inside(rows, tried):
+    cells = layered_table(5)
+    lattice, primary = lattice_of(cells), rules(cells)
+    bare = system_of(lattice, primary, primary.withheld)
+    fixed = np.zeros(len(lattice.value), dtype=bool)
+    system = bare.with_hidden(meet_demand(bare, bare.hidden, price=np.ones(len(fixed)), fixed=fixed))
+    limits = AuditOptions(interior_least=1, interior_rows=rows, projections=0, witness_rounds=0, attacker_limit=0)
+    found = audit(system, rng=np.random.default_rng(3), options=limits)
+    assert ("moves from the inside" in {step.name for step in found.steps}) == tried
+    assert found.certified.any() == tried
+    assert tried or not found.passed
 
 
 def square(inner):
